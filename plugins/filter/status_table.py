@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter: what exists, as a page of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+DOCUMENTATION = r"""
+name: status_table
+short_description: What exists, as tables of text
+version_added: 1.0.0
+author: mlops.ack contributors (@mlops-ack)
+description:
+  - Draws the document that the playbook C(mlops.ack.status) writes.
+options:
+  _input:
+    description: The document that P(mlops.ack.status_document#filter) makes.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Print the status
+  ansible.builtin.debug:
+    msg: "{{ lookup('ansible.builtin.file', 'build/status.json') | from_json | mlops.ack.status_table }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The text; one table for each of clusters, model versions and predictors.
+  type: str
+"""
+
+Row = Sequence[Any]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Text in columns as wide as their widest cell, two blanks apart."""
+    cells = [[_text(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return text[:19] if text.startswith("sha256:") else text
+
+
+def _percent(value: Any) -> str:
+    return "-" if value is None else f"{float(value):g} %"
+
+
+def status_table(status: Mapping[str, Any]) -> str:
+    clusters = [
+        (
+            c["environment"],
+            c["name"],
+            c["state"],
+            c["version"],
+            c["profile"],
+            ", ".join(c.get("node_pools", [])) or None,
+        )
+        for c in status["clusters"]
+    ]
+    versions = [
+        (
+            f"{v['name']}-v{v['version']}",
+            v["state"],
+            v["metrics"].get("accuracy"),
+            v["model_digest"],
+            v["image"].rpartition("@")[2],
+            v["run_id"],
+        )
+        for v in status["models"]
+    ]
+    predictors = [
+        (
+            s["environment"],
+            f"{s['name']}/{p['name']}",
+            p["model_version"],
+            f"{p['ready_replicas']}/{p['replicas']}",
+            _scale(p.get("auto_scale")),
+            _percent(p["traffic_percentage"]),
+            _percent(p["observed_percentage"]),
+        )
+        for s in status["serving"]
+        for p in s["predictors"]
+    ]
+    parts = [
+        table(("environment", "cluster", "state", "version", "profile", "node pools"), clusters),
+        table(("model version", "state", "accuracy", "model digest", "image digest", "training run"), versions),
+        table(("environment", "predictor", "model version", "ready", "scales", "declared", "observed"), predictors),
+    ]
+    parts += [_counted(served) for served in status["serving"] if served.get("split")]
+    pages = [f"  {m['reference']}  {m['report']}" for m in status["models"] if m.get("report")]
+    if pages:
+        parts.append("\n".join(("Evaluation pages:", *pages)))
+    asks = [f"  {_curl(served)}" for served in status["serving"] if served.get("request_file")]
+    if asks:
+        parts.append("\n".join(("Ask a model:", *asks)))
+    return "\n\n".join(parts)
+
+
+def _counted(served: Mapping[str, Any]) -> str:
+    split = served["split"]
+    return (
+        f"{served['environment']}: {split['requests']} requests counted, {split['failed']} failed, "
+        f"median {split['latency_ms']['p50']} ms, 99 % within {split['latency_ms']['p99']} ms"
+    )
+
+
+def _curl(served: Mapping[str, Any]) -> str:
+    """A line that works as pasted."""
+    host = f"-H 'Host: {served['hostnames'][0]}' " if served.get("hostnames") else ""
+    return f"curl -s {host}-d @{served['request_file']} {served['url']}"
+
+
+def _scale(auto_scale: Mapping[str, Any] | None) -> str | None:
+    return f"{auto_scale['min_replicas']}-{auto_scale['max_replicas']}" if auto_scale else None
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"status_table": status_table}

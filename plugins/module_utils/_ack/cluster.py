@@ -1,0 +1,293 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An ACK cluster: create or adopt, change one concern at a time, upgrade, delete."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.failure import Failure
+from .._core.resource import Plan, Resource, State, compare
+from .._core.wait import Seen
+from . import addons, locate, shape, versions
+from .client import Transport
+from .waits import DELETED, GONE, RUNNING, Waiter
+
+KEYS = tuple(shape.cluster({"cluster_id": "", "name": ""}))
+
+CREATE_ONLY = ("zone_ids", "snat_entry")
+"""Wishes that matter to a new cluster only, because the API does not tell them of an existing one."""
+
+NOT_YET_TOLD = ("endpoint_public_access", "addons")
+"""What the API does not tell of a cluster that is being made; taken as wished until it runs, then compared."""
+
+CONCERNS = {
+    "name": "cluster_name",
+    "deletion_protection": "deletion_protection",
+    "enable_rrsa": "enable_rrsa",
+    "maintenance_window": "maintenance_window",
+    "cluster_spec": "cluster_spec",
+    "vswitch_ids": "vswitch_ids",
+}
+"""Fields that ModifyCluster changes, by the API's names. Each goes in a call of its own: with several in one, the
+task succeeds although some are not changed. Source: live test record, September 2026."""
+
+
+class Cluster(Resource):
+    """Fields: those of `shape.cluster`, and `addons` {name: {version, config}} where the user names any."""
+
+    kind = "cluster"
+    immutable = frozenset(
+        ("profile", "vpc_id", "pod_cidr", "service_cidr", "node_cidr_mask", "proxy_mode", "endpoint_public_access")
+    )
+    whole = frozenset({"tags"})
+
+    def __init__(self, transport: Transport, params: Mapping[str, Any], desired: State, waiter: Waiter) -> None:
+        self._transport, self._params, self._waiter = transport, params, waiter
+        self._desired = desired or {}
+        self._waits: bool = params["wait"]
+        self._absent: bool = params["state"] == "absent"
+        self._asked_addons = tuple(each["name"] for each in params["addons"] or [])
+        self._id: str | None = params["cluster_id"]
+        self._offered: list[dict[str, Any]] = []
+        self.remaining: list[dict[str, str]] = []
+        """Cloud resources that stay when the cluster is deleted, as known before; see `_read_resources`."""
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def observe(self) -> State:
+        wire = (
+            locate.by_id(self._transport, self._id)
+            if self._id
+            else locate.by_name(self._transport, self._params["region"], self._params["name"])
+        )
+        if wire is None:
+            return self._missing()
+        self._id = wire["cluster_id"]
+        if self._absent:
+            self._read_resources()
+        elif wire.get("state") in ("failed", "deleting", "delete_failed"):
+            raise self._useless(wire)
+        self._read_offer()
+        found = shape.cluster(wire)
+        if self._absent:
+            return found
+        if self._asked_addons:
+            found["addons"] = addons.read(self._transport, self._id, self._asked_addons)
+        if wire.get("state") == "initial":
+            found |= {name: self._desired[name] for name in NOT_YET_TOLD if self._desired.get(name) is not None}
+        return found
+
+    def _missing(self) -> State:
+        if self._params["cluster_id"] and not self._absent:
+            raise Failure(
+                "ClusterNotFound",
+                f"There is no cluster {self._params['cluster_id']}.",
+                resource=f"cluster/{self._params['cluster_id']}",
+                hint="Leave cluster_id out to create one by its name; ACK chooses the id.",
+            )
+        self._id = None
+        self._read_offer()
+        return None
+
+    def _read_offer(self) -> None:
+        if self._params["version"] and not self._absent and not self._offered:
+            self._offered = self._transport.call(
+                "DescribeKubernetesVersionMetadata",
+                "read the Kubernetes versions on offer",
+                query={
+                    "Region": self._params["region"],
+                    "ClusterType": "ManagedKubernetes",
+                    "Profile": self._params["profile"],
+                },
+            )
+
+    def _read_resources(self) -> None:
+        """The answer tells of each resource whether a deletion takes it along; delete_options overrule that."""
+        found = self._transport.call(
+            "DescribeClusterResources", f"list the resources of {self._name}", ids={"cluster": self._id or ""}
+        )
+        modes = {each["resource_type"]: each["delete_mode"] for each in self._params["delete_options"] or []}
+        self.remaining = sorted(
+            (
+                {"type": str(each.get("resource_type")), "id": str(each.get("instance_id"))}
+                for each in found or []
+                if not _goes(each, modes)
+            ),
+            key=lambda each: (each["type"], each["id"]),
+        )
+
+    def _useless(self, wire: Mapping[str, Any]) -> Failure:
+        state = wire["state"]
+        if state == "deleting":
+            return Failure(
+                "ClusterDeleting",
+                f"{self._name} is being deleted.",
+                resource=self._resource,
+                hint="Run again when it is gone; then a new one is created.",
+                retryable=True,
+            )
+        why = self._waiter.last_failure(wire["cluster_id"], self._name)
+        return Failure(
+            "ClusterFailed",
+            f"{self._name} is in state {state}; ACK neither repairs nor rolls back such a cluster.",
+            resource=self._resource,
+            hint=f"Delete it with state=absent, then create it anew.{f' What happened: {why}' if why else ''}",
+            details={"state": state, **({"task": why.details} if why else {})},
+        )
+
+    @property
+    def _name(self) -> str:
+        return f"cluster {self._params['name'] or self._id}"
+
+    @property
+    def _resource(self) -> str:
+        return f"cluster/{self._params['name'] or self._id}"
+
+    # -- deciding --------------------------------------------------------------------------------------------------
+
+    def plan(self, observed: State, desired: State) -> Plan:
+        if desired is None:
+            if observed and observed["deletion_protection"] and self._params["deletion_protection"] is not False:
+                raise Failure(
+                    "DeletionProtected",
+                    f"{self._name} is protected from deletion.",
+                    resource=self._resource,
+                    hint="Set deletion_protection to false in the same task if you mean it.",
+                )
+            return compare(observed, None)
+        if observed is None:
+            return self._plan_create(desired)
+        wanted = dict(desired)
+        if wanted.get("version"):
+            wanted["version"] = versions.for_present(wanted["version"], observed["version"], self._offered)
+        return compare(observed, wanted, self.immutable, self.whole)
+
+    def _plan_create(self, desired: Mapping[str, Any]) -> Plan:
+        wanted = {name: value for name, value in desired.items() if value is not None}
+        if not wanted.get("name"):
+            raise Failure("MissingOption", "name is not set.", hint="A new cluster needs a name.")
+        if wanted.get("version"):
+            wanted["version"] = versions.for_new(wanted["version"], self._offered)
+        plan = compare(None, wanted)
+        unknown: dict[str, Any] = dict.fromkeys(KEYS)  # what the service will choose
+        extra = {name: self._params[name] for name in CREATE_ONLY}
+        return Plan("create", {**unknown, **wanted}, plan.changes, work={**wanted, **extra})
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def apply(self, plan: Plan) -> None:
+        match plan.action:
+            case "create":
+                self._create(plan.work)
+            case "update":
+                self._update(plan)
+            case "delete":
+                self._delete(plan)
+
+    def _create(self, wanted: Mapping[str, Any]) -> None:
+        body = shape.create_cluster(wanted, self._params["region"], str(uuid.uuid4()))
+        what = f"create {self._name}"
+        try:
+            answer = self._transport.call("CreateCluster", what, body=body)
+        except Failure as failure:
+            if not failure.details.get("uncertain"):
+                raise
+            found = locate.by_name(self._transport, self._params["region"], wanted["name"])
+            if found is None:
+                raise
+            answer = {"cluster_id": found["cluster_id"]}  # it was made, only the answer was lost
+        self._id = answer["cluster_id"]
+        if self._waits:
+            self._waiter.task(answer, what)
+            self._until_running()
+
+    def _update(self, plan: Plan) -> None:
+        after = plan.after or {}
+        changed = [change.field.split(".")[0] for change in plan.changes]
+        steps = [name for name in (*CONCERNS, "tags", "addons", "version") if name in changed]
+        for name in steps:
+            self._until_running()  # another change, ours or not, must have ended
+            self._change(name, after[name], plan, is_last=name == steps[-1])
+
+    def _change(self, name: str, value: Any, plan: Plan, *, is_last: bool) -> None:
+        cluster_id = {"cluster": self._id or ""}
+        what = f"change {name} of {self._name}"
+        answer: Any = None
+        match name:
+            case "tags":
+                self._transport.call("ModifyClusterTags", what, ids=cluster_id, body=shape.pairs(value))
+            case "addons":
+                before = {c.field.split(".")[1]: None for c in plan.changes if c.field.startswith("addons.")}
+                live = addons.read(self._transport, self._id or "", self._asked_addons)
+                addons.write(
+                    self._transport,
+                    self._waiter,
+                    self._id or "",
+                    live,
+                    {each: value[each] for each in before},
+                )
+            case "version":
+                answer = self._transport.call("UpgradeCluster", what, ids=cluster_id, body={"next_version": value})
+            case _:
+                body = {CONCERNS[name]: value}
+                answer = self._transport.call("ModifyCluster", what, ids=cluster_id, body=body)
+        if self._waits or not is_last:
+            self._waiter.task(answer, what)
+
+    def _delete(self, plan: Plan) -> None:
+        before = {change.field: change.before for change in plan.changes}
+        if before["deletion_protection"]:
+            self._until_running()
+            self._change("deletion_protection", False, plan, is_last=False)
+            self._until_running()
+        answer: Any = None
+        what = f"delete {self._name}"
+        if before["state"] != "deleting":
+            options = self._params["delete_options"]
+            answer = self._transport.call(
+                "DeleteCluster", what, ids={"cluster": self._id or ""}, query={"delete_options": options}
+            )
+        if self._waits:
+            self._waiter.task(answer, what)
+            self._waiter.until(DELETED, self._look, self._name, self._explain)
+
+    def verify(self, plan: Plan, desired: State) -> State:
+        if not self._waits:
+            return plan.after if plan.action == "none" else self.observe()
+        if desired is None:
+            return super().verify(plan, None)
+        was_running = plan.action == "none" and (plan.after or {}).get("state") == "running"
+        if was_running:
+            return plan.after
+        self._until_running()
+        wanted = {name: (plan.after or {}).get(name) for name, value in desired.items() if value is not None}
+        return super().verify(Plan("update", plan.after, plan.changes), wanted)
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    def _until_running(self) -> None:
+        self._waiter.until(RUNNING, self._look, self._name, self._explain)
+
+    def _look(self) -> Seen:
+        wire = locate.by_id(self._transport, self._id or "", self._waiter.deadline)
+        return Seen(GONE) if wire is None else Seen(str(wire.get("state") or ""), f"{wire.get('size') or 0} nodes")
+
+    def _explain(self, seen: Seen) -> Failure:
+        why = self._waiter.last_failure(self._id or "", self._name)
+        return why or Failure(
+            "WaitFailed",
+            f"{self._name} is {seen.state}.",
+            resource=self._resource,
+            details={"state": seen.state},
+        )
+
+
+def _goes(resource: Mapping[str, Any], modes: Mapping[str, str]) -> bool:
+    """Whether deleting the cluster takes this resource along."""
+    mode = modes.get(str(resource.get("resource_type")))
+    if mode:
+        return mode == "delete"
+    return bool((resource.get("delete_behavior") or {}).get("delete_by_default"))

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The record of what serves in an environment: appended when that changes, never edited."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from .._oss import records
+from .._oss.store import Store
+from .predictor import Revision
+from .routes import Object
+
+SCHEMA = "mlops.ack/release/v1"
+
+
+def prefix(model: str, environment: str) -> str:
+    return f"models/{model}/environments/{environment}/releases"
+
+
+def rendered_digest(revisions: Sequence[Revision], routes: Sequence[Object]) -> str:
+    """`sha256:…` over all that decides about an answer: pod templates and routes, not the number of replicas."""
+    templates = [
+        obj for revision in revisions for obj in revision.objects if obj["kind"] in ("ConfigMap", "Deployment")
+    ]
+    text = json.dumps([templates, list(routes)], sort_keys=True)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def serves(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+    """The predictors as a record names them."""
+    return [
+        {
+            "name": revision.predictor.name,
+            "model_version": str(revision.version.reference),
+            "image": revision.version.image,
+            "model_digest": revision.version.model_digest,
+            "serving_image": revision.image,
+            "traffic_percentage": revision.predictor.share,
+        }
+        for revision in revisions
+    ]
+
+
+def last(store: Store, model: str, environment: str, serving: str) -> dict[str, Any] | None:
+    """The newest release of one tfserving, or None. Reads backwards: a long history costs one list."""
+    start = f"{prefix(model, environment)}/"
+    numbers = [item.key[len(start) :].removesuffix(".json") for item in store.list(start)]
+    for number in sorted((int(number) for number in numbers if number.isdecimal()), reverse=True):
+        record = records.read(store, f"{start}{number}.json")
+        if record and record.get("serving") == serving:
+            return record
+    return None
+
+
+def is_same(record: Mapping[str, Any] | None, predictors: Sequence[Mapping[str, Any]], rendered: str) -> bool:
+    """Whether `record` already says that exactly this serves."""
+    if record is None:
+        return not predictors
+    return record.get("predictors") == list(predictors) and record.get("rendered_digest") == rendered
+
+
+def new(
+    *,
+    environment: str,
+    serving: str,
+    namespace: str,
+    predictors: Sequence[Mapping[str, Any]],
+    rendered: str,
+    decision: Mapping[str, Any] | None,
+    replaces: int | None,
+    by: str,
+) -> dict[str, Any]:
+    """A release record; its number comes from `records.append`."""
+    return {
+        "schema": SCHEMA,
+        "environment": environment,
+        "serving": serving,
+        "namespace": namespace,
+        "predictors": list(predictors),
+        "rendered_digest": rendered,
+        "decision": decision,
+        "replaces": replaces,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "by": by,
+    }

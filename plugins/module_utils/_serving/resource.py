@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A tfserving for the engine: what lives, what one run would write, and how it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._core.context import Context
+from .._core.failure import Failure
+from .._core.resource import Change, Plan, Resource, State
+from .._core.wait import Deadline
+from .._kube.kinds import Ref
+from .._oss import records
+from .._oss.store import Store
+from . import plan as planning
+from . import record
+from .endpoint import Connection, Request
+from .live import DEPLOYMENT, ROUTES, Live, is_ready, read
+from .plan import Desired, Work
+from .release import Cluster, Release, endpoint
+from .routes import with_idle
+from .split import Asker
+
+
+class TfServing(Resource):
+    """One tfserving. `desired` None: it should not exist. `deadline` None: wait for nothing.
+
+    `decision` and `by` go into the release record as they are.
+    """
+
+    kind = "serving"
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        namespace: str,
+        name: str,
+        environment: str,
+        desired: Desired | None,
+        context: Context,
+        *,
+        deadline: Deadline | None,
+        decision: dict[str, Any] | None = None,
+        by: str = "",
+        connect: Callable[[Request], Asker] = Connection,
+    ) -> None:
+        self._cluster, self._store, self._context, self._connect = cluster, store, context, connect
+        self._namespace, self._name, self._environment = namespace, name, environment
+        self._desired, self._decision, self._by = desired, decision, by
+        self._deadline = deadline
+        self._live = Live(name, namespace, {})
+        self._last: dict[str, Any] | None = None
+        self._release: Release | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What this run left for the next one."""
+        return tuple(self._release.warnings) if self._release else ()
+
+    # -- observe and plan ------------------------------------------------------------------------------------------
+
+    def observe(self) -> State:
+        self._live = read(self._cluster, self._namespace, self._name)
+        if model := self._model():
+            self._last = record.last(self._store, model, self._environment, self._name)
+        return self._state(self._live.predictors()) if self._live.objects else None
+
+    def plan(self, observed: State, desired: State) -> Plan:
+        if self._desired is None:
+            return self._plan_removal()
+        work = Work(
+            prepare=tuple(self._cluster.plan(self._desired.objects)),
+            scales=planning.scales(self._desired, self._live),
+            unproven=planning.unproven(self._desired, self._live),
+            warm=tuple(self._cluster.plan(with_idle(self._live.routes, self._desired.routes))),
+            switch=tuple(self._cluster.plan(with_idle(self._desired.routes, self._live.routes))),
+            route=tuple(self._cluster.plan(self._desired.routes)),
+            stale=planning.stale(self._desired, self._live),
+            record=self._record(record.serves(self._desired.revisions), self._desired.rendered_digest),
+        )
+        after = self._state([planning.predicted(revision, self._live) for revision in self._desired.revisions])
+        if not work.is_needed:
+            return Plan("none", after, work=work)
+        return Plan(
+            "update" if observed else "create", after, planning.changes(self._desired, self._live, work), work=work
+        )
+
+    def _plan_removal(self) -> Plan:
+        work = Work(stale=planning.stale(None, self._live), record=self._record([], ""))
+        if not work.is_needed:
+            return Plan("none", None, work=work)
+        gone = [Change(str(ref), "present", None) for ref in work.stale]
+        return Plan("delete", None, tuple(gone), work=work)
+
+    def _record(self, predictors: list[dict[str, Any]], rendered: str) -> dict[str, Any] | None:
+        """The record to append; None where the last one says the same."""
+        if record.is_same(self._last, predictors, rendered):
+            return None
+        return record.new(
+            environment=self._environment,
+            serving=self._name,
+            namespace=self._namespace,
+            predictors=predictors,
+            rendered=rendered,
+            decision=self._decision,
+            replaces=self._last["n"] if self._last else None,
+            by=self._by,
+        )
+
+    # -- apply and verify ------------------------------------------------------------------------------------------
+
+    def apply(self, plan: Plan) -> None:
+        work: Work = plan.work
+        if self._desired is None:
+            self._remove(work)
+            return
+        self._release = self._new_release(self._desired)
+        if self._release.run(work):
+            self._append(work)
+
+    def _remove(self, work: Work) -> None:
+        """Traffic, then the record that nothing serves, then the rest: what names the model goes last."""
+        routes = [ref for ref in work.stale if ref.kind in ROUTES]
+        for ref in routes:
+            self._cluster.delete(ref)
+        self._append(work)
+        for ref in work.stale:
+            if ref not in routes:
+                self._cluster.delete(ref)
+
+    def _append(self, work: Work) -> None:
+        if work.record is not None and (model := self._model()):
+            number = records.append(self._store, record.prefix(model, self._environment), work.record)
+            self._last = {**work.record, "n": number}
+
+    def verify(self, plan: Plan, desired: State) -> State:
+        if self._desired is None:
+            self._verify_removal(plan)
+            return None
+        release = self._release or self._new_release(self._desired)
+        self._release = release
+        is_at_rest = plan.action == "none" and all(is_ready(self._live.deployment(name)) for name in self._names)
+        if self._deadline is not None:
+            if not is_at_rest:
+                self._cluster.wait_ready([self._ref(name) for name in self._names], self._deadline)
+            verify = self._desired.serving.verify
+            if verify.requests and verify.always and release.split is None:
+                release.count()
+        if not is_at_rest:
+            self._live = read(self._cluster, self._namespace, self._name)
+        if not release.warnings:
+            self._check_weights(self._desired)
+        by_revision = {entry["revision"]: entry for entry in self._live.predictors()}
+        return self._state([by_revision[each.digest] for each in self._desired.revisions if each.digest in by_revision])
+
+    def _verify_removal(self, plan: Plan) -> None:
+        left = plan.action != "none" and read(self._cluster, self._namespace, self._name).objects
+        if left:
+            raise Failure(
+                "NotApplied",
+                f"{len(left)} objects of {self._name} were deleted, but are still there.",
+                resource=f"tfserving/{self._name}",
+                details={"left": [str(ref) for ref in left]},
+            )
+
+    def _check_weights(self, desired: Desired) -> None:
+        found = {backend.service: backend.weight for backend in self._live.backends}
+        wanted = {backend.service: backend.weight for backend in desired.backends}
+        if found != wanted:
+            raise Failure(
+                "NotApplied",
+                f"The route of {self._name} was written, but reads back as {found} instead of {wanted}.",
+                resource=f"tfserving/{self._name}",
+                hint="Does something else write this route?",
+                details={"found": found, "wanted": wanted},
+            )
+
+    def _new_release(self, desired: Desired) -> Release:
+        return Release(self._cluster, desired, self._live, self._deadline, self._context, self._connect)
+
+    # -- in the user's words ---------------------------------------------------------------------------------------
+
+    def _state(self, predictors: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        split = self._release.split if self._release else None
+        for entry in predictors:
+            if split is not None:
+                entry["observed_percentage"] = split.observed.get(entry["name"])
+        hostnames = self._desired.serving.route.hostnames if self._desired else planning.hostnames(self._live.routes)
+        return {
+            "name": self._name,
+            "namespace": self._namespace,
+            "environment": self._environment,
+            "url": self._url(),
+            "hostnames": list(hostnames),
+            "predictors": list(predictors),
+            "rendered_digest": self._desired.rendered_digest if self._desired else None,
+            "split": split.as_dict() if split else None,
+            "release": self._last["n"] if self._last else None,
+        }
+
+    def _url(self) -> str:
+        """Where a client sends its predictions; the host name where no address is known."""
+        if self._desired is None:
+            return ""
+        serving = self._desired.serving
+        base = endpoint(self._cluster, self._desired) or (
+            f"http://{serving.route.hostnames[0]}" if serving.route.hostnames else ""
+        )
+        return f"{base}{serving.route.path.rstrip('/')}/v1/models/{serving.model_name}:predict" if base else ""
+
+    def _model(self) -> str:
+        return self._desired.serving.model_name if self._desired else next(iter(self._live.models), "")
+
+    @property
+    def _names(self) -> list[str]:
+        return [revision.name for revision in self._desired.revisions] if self._desired else []
+
+    def _ref(self, name: str) -> Ref:
+        return Ref(DEPLOYMENT, self._namespace, name)

@@ -1,0 +1,356 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ack_cluster
+short_description: Manage an ACK cluster
+version_added: 1.0.0
+description:
+  - Creates a managed Kubernetes cluster of Alibaba Cloud (ACK), adopts the one that has the name already, changes,
+    upgrades and deletes it.
+  - What is not set is left as it is. What cannot be changed of an existing cluster is refused with a list, and
+    nothing is ever re-created.
+  - A change is sent one field at a time, its task is waited for, and the result is read back.
+  - An interrupted run is continued by the next one.
+author: mlops.ack contributors (@mlops-ack)
+options:
+  name:
+    description:
+      - Name of the cluster, 1 to 63 letters, digits, C(-) and C(_).
+      - ACK does not keep names unique; two clusters of one name are an error, unless O(cluster_id) tells which one.
+    type: str
+  cluster_id:
+    description: Id of an existing cluster. With it, O(name) is its wished name.
+    type: str
+  state:
+    description:
+      - V(present) creates, adopts or changes. A cluster whose creation failed is an error that tells why.
+      - V(absent) deletes in any state, a failed one too. Resources that stay are in RV(remaining_resources).
+    type: str
+    choices: [present, absent]
+    default: present
+  profile:
+    description:
+      - Kind of managed cluster. V(Serverless) has no nodes of its own; ACK offers it only to accounts that had one
+        before 2025-02-17. Cannot be changed.
+      - When unset, a new cluster is of profile V(Default).
+    type: str
+    choices: [Default, Serverless, Edge]
+  cluster_spec:
+    description: Size of the control plane, for example V(ack.standard), V(ack.pro.small) or V(ack.pro.xlarge).
+    type: str
+  version:
+    description:
+      - Kubernetes version, as V(1.34), V(v1.34) or V(1.34.4-aliyun.1). V(1.34) means the newest patch on offer for a
+        new cluster, and is content with any patch of an existing one.
+      - An existing cluster is upgraded only to a newer version, and only where ACK offers that step. Its nodes are
+        not upgraded by this.
+      - A new cluster gets the newest version when this is unset.
+    type: str
+  vpc_id:
+    description: The VPC to be in. Cannot be changed. Without it, O(zone_ids) makes ACK create one.
+    type: str
+  vswitch_ids:
+    description: The vSwitches of the control plane.
+    type: list
+    elements: str
+  zone_ids:
+    description: Zones in which ACK creates a VPC and vSwitches. Used at creation only.
+    type: list
+    elements: str
+  pod_cidr:
+    description: Addresses of pods, with Flannel. Cannot be changed.
+    type: str
+  service_cidr:
+    description: Addresses of services. Cannot be changed.
+    type: str
+  node_cidr_mask:
+    description: Bits of the network part of one node's share of O(pod_cidr). Cannot be changed.
+    type: int
+  proxy_mode:
+    description: How kube-proxy forwards. Cannot be changed.
+    type: str
+    choices: [ipvs, iptables]
+  endpoint_public_access:
+    description: Give the API server a public address. Cannot be changed here afterwards.
+    type: bool
+  snat_entry:
+    description: Give the VPC a way out to the Internet (a NAT gateway, which costs). Used at creation only.
+    type: bool
+  enable_rrsa:
+    description: Let service accounts assume RAM roles. Can be enabled, not disabled.
+    type: bool
+  addons:
+    description:
+      - Addons that must be installed; those not named here are left alone.
+      - A CNI addon (V(flannel) or V(terway-eniip)) is needed by a new cluster with nodes.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the addon.
+        type: str
+        required: true
+      version:
+        description: Its version. An installed addon of another version is upgraded. Unset is whatever ACK chooses.
+        type: str
+      config:
+        description: Its settings as a mapping. Compared by key; keys that are not named here are left alone.
+        type: dict
+  tags:
+    description: Tags of the cluster; replaces all of the user's.
+    type: dict
+  deletion_protection:
+    description:
+      - Refuse deletion by anyone. With O(state=absent), V(false) turns the protection off before deleting; without
+        it, deleting a protected cluster is refused.
+    type: bool
+  maintenance_window:
+    description: When ACK may maintain the cluster.
+    type: dict
+    suboptions:
+      enable:
+        description: Whether there is one.
+        type: bool
+        required: true
+      maintenance_time:
+        description: When it begins, for example V(03:00:00Z).
+        type: str
+      duration:
+        description: How long it is, for example V(3h).
+        type: str
+      weekly_period:
+        description: Its days, for example V(Monday,Thursday).
+        type: str
+  delete_options:
+    description: What happens to resources of these kinds when the cluster is deleted. ACK's own defaults otherwise.
+    type: list
+    elements: dict
+    suboptions:
+      resource_type:
+        description: The kind.
+        type: str
+        required: true
+        choices: [SLB, ALB, SLS_Data, SLS_ControlPlane, PrivateZone]
+      delete_mode:
+        description: Delete it too, or keep it.
+        type: str
+        required: true
+        choices: [delete, retain]
+  wait_timeout:
+    description: Seconds that the whole run may take, waiting included.
+    type: int
+    default: 3600
+extends_documentation_fragment:
+  - mlops.ack.alibaba
+  - mlops.ack.alibaba.cs
+  - mlops.ack.wait
+  - mlops.ack.attributes
+"""
+
+EXAMPLES = r"""
+- name: A cluster for training and serving
+  mlops.ack.ack_cluster:
+    name: prod
+    region: cn-hangzhou
+    cluster_spec: ack.pro.small
+    version: "1.34"
+    vpc_id: vpc-bp1example
+    vswitch_ids: [vsw-bp1example]
+    pod_cidr: 172.20.0.0/16
+    service_cidr: 172.21.0.0/20
+    endpoint_public_access: true
+    enable_rrsa: true
+    deletion_protection: true
+    addons:
+      - name: flannel
+      - name: csi-plugin
+      - name: csi-provisioner
+    tags:
+      team: ml
+
+- name: Delete it, and the load balancers that ALB made
+  mlops.ack.ack_cluster:
+    name: prod
+    region: cn-hangzhou
+    state: absent
+    deletion_protection: false
+    delete_options:
+      - resource_type: ALB
+        delete_mode: delete
+  register: deleted
+"""
+
+RETURN = r"""
+cluster:
+  description:
+    - The cluster after the run; null when it is absent.
+    - In check mode, what only ACK can choose for a new cluster is null.
+    - C(addons) is there when the option is.
+  returned: success
+  type: dict
+  sample:
+    cluster_id: c0a1b2c3d4e5f60718293a4b5c6d7e8f9
+    name: prod
+    state: running
+    version: 1.34.4-aliyun.1
+    profile: Default
+    cluster_spec: ack.pro.small
+    region: cn-hangzhou
+    vpc_id: vpc-bp1example
+    vswitch_ids: [vsw-bp1example]
+    security_group_id: sg-bp1example
+    pod_cidr: 172.20.0.0/16
+    service_cidr: 172.21.0.0/20
+    node_cidr_mask: 26
+    proxy_mode: ipvs
+    endpoint_public_access: true
+    api_server_endpoint: "https://203.0.113.10:6443"
+    api_server_intranet_endpoint: "https://192.168.0.10:6443"
+    size: 3
+    tags: {team: ml}
+    deletion_protection: true
+    enable_rrsa: true
+    rrsa_oidc_arn: "acs:ram::1000000000000000:oidc-provider/ack-rrsa-c0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    maintenance_window: {enable: false}
+    created: "2026-11-22T10:00:00+08:00"
+remaining_resources:
+  description: Cloud resources that the deletion leaves behind, as ACK told before it. Empty when nothing is deleted.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {type: SLS_Data, id: k8s-log-c0a1b2c3d4e5f60718293a4b5c6d7e8f9}
+failure:
+  description: Why it failed, for programs.
+  returned: failure
+  type: dict
+  sample:
+    code: TaskFailed
+    message: "..."
+    resource: "cluster/prod"
+    request_id: ""
+    hint: "..."
+    retryable: false
+    details: {}
+"""
+
+from ansible_collections.mlops.ack.plugins.module_utils._ack.client import connect
+from ansible_collections.mlops.ack.plugins.module_utils._ack.cluster import Cluster
+from ansible_collections.mlops.ack.plugins.module_utils._ack.waits import Waiter
+from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
+from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
+from ansible_collections.mlops.ack.plugins.module_utils._core.options import CS, wait
+from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, State, reconcile
+from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+
+FIELDS = (
+    "name",
+    "profile",
+    "cluster_spec",
+    "version",
+    "vpc_id",
+    "pod_cidr",
+    "service_cidr",
+    "node_cidr_mask",
+    "proxy_mode",
+    "endpoint_public_access",
+    "deletion_protection",
+    "enable_rrsa",
+)
+
+
+def desired(params: Params) -> State:
+    if params["state"] == "absent":
+        return None
+    addons, tags, window = params["addons"], params["tags"], params["maintenance_window"]
+    return {
+        **{field: params[field] for field in FIELDS},
+        "vswitch_ids": None if params["vswitch_ids"] is None else sorted(params["vswitch_ids"]),
+        "tags": None if tags is None else {str(key): str(value) for key, value in tags.items()},
+        "maintenance_window": None if window is None else _set(window),
+        "addons": {each["name"]: _set({**each, "name": None}) for each in addons} if addons else None,
+    }
+
+
+def _set(options: Params) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def run(params: Params, context: Context) -> Outcome:
+    waiter_deadline = Deadline(params["wait_timeout"], context.clock)
+    transport, wish = connect(params, context), desired(params)
+    cluster = Cluster(transport, params, wish, Waiter(transport, waiter_deadline, context))
+    outcome = reconcile(cluster, wish, context)
+    outcome.values["remaining_resources"] = cluster.remaining
+    return outcome
+
+
+MODULE = Module(
+    {
+        **CS,
+        **wait(3600),
+        "name": {"type": "str"},
+        "cluster_id": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "profile": {"type": "str", "choices": ["Default", "Serverless", "Edge"]},
+        "cluster_spec": {"type": "str"},
+        "version": {"type": "str"},
+        "vpc_id": {"type": "str"},
+        "vswitch_ids": {"type": "list", "elements": "str"},
+        "zone_ids": {"type": "list", "elements": "str"},
+        "pod_cidr": {"type": "str"},
+        "service_cidr": {"type": "str"},
+        "node_cidr_mask": {"type": "int"},
+        "proxy_mode": {"type": "str", "choices": ["ipvs", "iptables"]},
+        "endpoint_public_access": {"type": "bool"},
+        "snat_entry": {"type": "bool"},
+        "enable_rrsa": {"type": "bool"},
+        "addons": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "name": {"type": "str", "required": True},
+                "version": {"type": "str"},
+                "config": {"type": "dict"},
+            },
+        },
+        "tags": {"type": "dict"},
+        "deletion_protection": {"type": "bool"},
+        "maintenance_window": {
+            "type": "dict",
+            "options": {
+                "enable": {"type": "bool", "required": True},
+                "maintenance_time": {"type": "str"},
+                "duration": {"type": "str"},
+                "weekly_period": {"type": "str"},
+            },
+        },
+        "delete_options": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "resource_type": {
+                    "type": "str",
+                    "required": True,
+                    "choices": ["SLB", "ALB", "SLS_Data", "SLS_ControlPlane", "PrivateZone"],
+                },
+                "delete_mode": {"type": "str", "required": True, "choices": ["delete", "retain"]},
+            },
+        },
+    },
+    run,
+    {"required_one_of": [["name", "cluster_id"]]},
+)
+
+
+def main() -> None:
+    MODULE.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A small ACK in dictionaries: enough of the API for the rules of the resources, with a log of what was written."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+
+RUNNING: dict[str, Any] = {
+    "cluster_id": "c1",
+    "name": "prod",
+    "state": "running",
+    "current_version": "1.34.4-aliyun.1",
+    "profile": "Default",
+    "cluster_spec": "ack.pro.small",
+    "region_id": "cn-hangzhou",
+    "vpc_id": "vpc-1",
+    "vswitch_ids": ["vsw-1"],
+    "master_url": '{"intranet_api_server_endpoint":"https://10.0.0.1:6443"}',
+    "tags": [{"key": "team", "value": "ml"}],
+    "deletion_protection": False,
+}
+VERSIONS = [
+    {"version": "1.35.3-aliyun.1", "creatable": True, "upgradable_versions": []},
+    {"version": "1.34.4-aliyun.1", "creatable": True, "upgradable_versions": ["1.35.3-aliyun.1"]},
+]
+
+
+class FakeAck:
+    """`deaf`: writes succeed and change nothing. `lost`: the next creation is done, and its answer lost."""
+
+    def __init__(self, *clusters: dict[str, Any], deaf: bool = False, lost: bool = False) -> None:
+        self.clusters = {each["cluster_id"]: copy.deepcopy(each) for each in clusters}
+        self.deaf, self.lost = deaf, lost
+        self.writes: list[tuple[str, Any]] = []
+        self.pools: list[dict[str, Any]] = []
+        self.nodes: list[dict[str, Any]] = []
+        self.config = "apiVersion: v1\n"
+        self.expiration = "2026-11-22T13:00:00Z"
+
+    def call(
+        self,
+        action: str,
+        what: str,
+        *,
+        ids: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        deadline: Deadline | None = None,
+    ) -> Any:
+        ids = ids or {}
+        if not action.startswith(("Describe", "List", "Get")):
+            self.writes.append((action, body))
+            if self.deaf and action != "CreateCluster":
+                return {}
+        cluster = self.clusters.get(ids.get("cluster", ""))
+        if "cluster" in ids and cluster is None:
+            raise Failure("ErrorClusterNotFound", "gone")
+        match action:
+            case "DescribeClustersV1":
+                name = (query or {}).get("name", "")
+                return {"clusters": [each for each in self.clusters.values() if name in each["name"]]}
+            case "DescribeClusterDetail" | "DescribeClusterTasks":
+                return copy.deepcopy(cluster)
+            case "DescribeKubernetesVersionMetadata":
+                return VERSIONS
+            case "DescribeClusterResources":
+                kept = {
+                    "resource_type": "SLS_Data",
+                    "instance_id": "log",
+                    "delete_behavior": {"delete_by_default": False},
+                }
+                gone = {"resource_type": "SLB", "instance_id": "lb", "delete_behavior": {"delete_by_default": True}}
+                return [kept, gone]
+            case "CreateCluster":
+                made = {**RUNNING, "name": body["name"], "vswitch_ids": body.get("vswitch_ids", []), "tags": []}
+                self.clusters["c1"] = {**made, "current_version": body.get("kubernetes_version", "1.35.3-aliyun.1")}
+                if self.lost:
+                    raise Failure("Unreachable", "cut", details={"uncertain": True})
+                return {"cluster_id": "c1"}
+            case "ModifyCluster":
+                assert cluster is not None
+                assert len(body) == 1
+                [(name, value)] = body.items()
+                names = {"enable_rrsa": "rrsa_config", "cluster_name": "name"}
+                cluster[names.get(name, name)] = {"enabled": value} if name == "enable_rrsa" else value
+            case "ModifyClusterTags":
+                assert cluster is not None
+                cluster["tags"] = body
+            case "UpgradeCluster":
+                assert cluster is not None
+                cluster["current_version"] = body["next_version"]
+            case "DeleteCluster":
+                del self.clusters[ids["cluster"]]
+            case "DescribeClusterNodePools":
+                return {"nodepools": copy.deepcopy(self.pools)}
+            case "DescribeClusterNodes":
+                return {"nodes": self.nodes}
+            case "CreateClusterNodePool":
+                self.pools.append(_pool(body))
+            case "ModifyClusterNodePool":
+                [pool] = self.pools
+                for section, fields in body.items():
+                    if isinstance(fields, dict):
+                        pool[section] = {**pool.get(section, {}), **fields}
+                _fill(pool)
+            case "DeleteClusterNodepool":
+                self.pools.clear()
+            case "DescribeClusterUserKubeconfig":
+                return {"config": self.config, "expiration": self.expiration}
+            case "RevokeK8sClusterKubeConfig":
+                return {}
+            case _:
+                raise AssertionError(action)
+        return {}
+
+
+def _pool(body: Mapping[str, Any]) -> dict[str, Any]:
+    pool = {**copy.deepcopy(dict(body)), "nodepool_info": {**body["nodepool_info"], "nodepool_id": "np1"}}
+    _fill(pool)
+    return pool
+
+
+def _fill(pool: dict[str, Any]) -> None:
+    size = pool.get("scaling_group", {}).get("desired_size", 0)
+    pool["status"] = {"state": "active", "total_nodes": size, "healthy_nodes": size}

@@ -53,6 +53,8 @@ buckets:
       acl: private
       block_public_access: true
       versioning: true
+      encryption: {algorithm: AES256, kms_key_id: ""}
+      lifecycle: []
       tags: {team: ml}
 failure:
   description: Why it failed, for programs.

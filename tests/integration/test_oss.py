@@ -59,6 +59,8 @@ def test_a_bucket_from_nothing_to_nothing(
         "acl": "private",
         "block_public_access": True,
         "versioning": True,
+        "encryption": {"algorithm": "none", "kms_key_id": ""},
+        "lifecycle": [],
         "tags": {"env": "dev", "team": "a"},
     }
     assert made["bucket"] == predicted["bucket"]
@@ -71,6 +73,104 @@ def test_a_bucket_from_nothing_to_nothing(
     assert no_tags["diff"]["after"] == open_to_all
     assert found["buckets"] == [no_tags["bucket"]]
     assert (gone["changed"], gone["bucket"], gone_again["changed"]) == (True, None, False)
+
+
+RULES = [
+    {"id": "runs", "prefix": "runs/", "expire_days": 30, "transitions": [{"days": 7, "storage_class": "IA"}]},
+    {"id": "broken", "abort_multipart_days": 3, "tags": {"team": "ml"}},
+]
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
+def test_encryption_and_rules_are_set_kept_and_removed(
+    run_tasks: RunTasks,
+    simulator: Simulator,  # noqa: F811
+    bucket_name: str,  # noqa: F811
+    in_process: bool,
+) -> None:
+    def task(**options: Any) -> dict[str, Any]:
+        return {"mlops.ack.oss_bucket": {**simulator.oss, "name": bucket_name, **options}}
+
+    key = {"algorithm": "KMS", "kms_key_id": "9468da86-3509-4f8d-a61e-6eab1eac0000"}
+    set_up = task(encryption={"algorithm": "AES256"}, lifecycle=RULES)
+    [predicted] = run_tasks([set_up], in_process=in_process, check=True)
+    made, again, left_alone, by_key, none, refused = run_tasks(
+        [
+            set_up,
+            set_up,
+            task(),
+            task(encryption=key, lifecycle=RULES[:1]),
+            task(encryption={"algorithm": "none"}, lifecycle=[]),
+            task(encryption={**key, "algorithm": "AES256"}),
+        ],
+        in_process=in_process,
+    )
+    assert (made["bucket"], made["diff"]) == (predicted["bucket"], predicted["diff"])
+    assert [rule["id"] for rule in made["bucket"]["lifecycle"]] == ["broken", "runs"]
+    assert (made["changed"], again["changed"], left_alone["changed"]) == (True, False, False)
+    assert left_alone["bucket"] == made["bucket"]
+    assert (by_key["bucket"]["encryption"], len(by_key["bucket"]["lifecycle"])) == (key, 1)
+    assert sorted(by_key["diff"]["after"]) == ["encryption.algorithm", "encryption.kms_key_id", "lifecycle"]
+    assert none["bucket"] == {**made["bucket"], "encryption": {"algorithm": "none", "kms_key_id": ""}, "lifecycle": []}
+    assert refused["failure"]["code"] == "InvalidOption"
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
+def test_a_bucket_is_deleted_with_what_it_holds_only_when_told_to(
+    run_tasks: RunTasks,
+    simulator: Simulator,  # noqa: F811
+    bucket_name: str,  # noqa: F811
+    tmp_path: Path,
+    in_process: bool,
+) -> None:
+    bucket = {**simulator.oss, "name": bucket_name}
+    sync = {**simulator.oss, "bucket": bucket_name, "path": str(write(tmp_path / "in", FILES))}
+    run_tasks([{"mlops.ack.oss_bucket": {**bucket, "versioning": True}}, {"mlops.ack.oss_sync": sync}])
+    (tmp_path / "in/a.txt").write_bytes(b"a second version")
+    (tmp_path / "in/empty").unlink()
+    run_tasks([{"mlops.ack.oss_sync": {**sync, "delete_extra": True}}])
+    absent = {"mlops.ack.oss_bucket": {**bucket, "state": "absent"}}
+    with_all = {"mlops.ack.oss_bucket": {**bucket, "state": "absent", "delete_objects": True}}
+    before = simulator.last
+    [predicted] = run_tasks([with_all], in_process=in_process, check=True)
+    [refused] = run_tasks([absent], in_process=in_process)
+    assert simulator.writes(before) == []
+    assert refused["failure"]["code"] == "BucketNotEmpty"
+    assert "6 objects (versions counted)" in refused["msg"]  # four files, one of them twice, and a delete marker
+    gone, again = run_tasks([with_all, with_all], in_process=in_process)
+    assert (gone["changed"], gone["bucket"], gone["deleted_objects"]) == (True, None, 6)
+    assert (predicted["deleted_objects"], predicted["diff"]) == (6, gone["diff"])
+    assert (again["changed"], again["deleted_objects"]) == (False, 0)
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
+def test_objects_are_listed_by_both_ends_of_their_keys_in_parts(
+    run_tasks: RunTasks,
+    simulator: Simulator,  # noqa: F811
+    bucket_name: str,  # noqa: F811
+    tmp_path: Path,
+    in_process: bool,
+) -> None:
+    files = {f"d{n}/{name}": b"x" * n for n in range(5) for name in ("manifest.json", "ü &+.bin")}
+    sync = {**simulator.oss, "bucket": bucket_name, "prefix": "p", "path": str(write(tmp_path / "in", files))}
+    run_tasks([{"mlops.ack.oss_bucket": {**simulator.oss, "name": bucket_name}}, {"mlops.ack.oss_sync": sync}])
+
+    def task(**options: Any) -> dict[str, Any]:
+        return {"mlops.ack.oss_object_info": {**simulator.oss, "bucket": bucket_name, **options}}
+
+    every, some, none, no_bucket, no_limit = run_tasks(
+        [task(), task(prefix="p/", suffix="/manifest.json", limit=3), task(prefix="q"), task(bucket="t-no"),
+         task(limit=0)],
+        in_process=in_process,
+    )  # fmt: skip
+    assert [each["key"] for each in every["objects"]] == sorted(f"p/{name}" for name in files)
+    assert (every["size"], every["next"]) == (20, None)
+    assert [each["key"] for each in some["objects"]] == [f"p/d{n}/manifest.json" for n in range(3)]
+    assert some["next"] == "p/d2/manifest.json"
+    [rest] = run_tasks([task(prefix="p/", suffix="/manifest.json", after=some["next"])], in_process=in_process)
+    assert ([each["size"] for each in rest["objects"]], rest["next"]) == ([3, 4], None)
+    assert (none["objects"], no_bucket["failure"]["code"]) == ([], "NoSuchBucket")
+    assert no_limit["failure"]["code"] == "InvalidOption"
 
 
 def test_a_second_run_and_check_mode_write_nothing(

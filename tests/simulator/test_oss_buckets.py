@@ -62,6 +62,13 @@ def test_a_public_acl_is_refused_until_the_block_is_lifted(bucket: oss2.Bucket) 
     assert bucket.get_bucket_acl().acl == "private"
 
 
+def test_the_sdks_spelling_of_a_boolean_is_read_back(bucket: oss2.Bucket) -> None:
+    for wanted in (False, True):
+        bucket.put_bucket_public_access_block(wanted)
+        assert bucket.get_bucket_public_access_block().block_public_access is wanted
+    assert code_of(bucket.put_bucket_public_access_block, "maybe") == (400, "MalformedXML")
+
+
 def test_only_an_empty_bucket_is_deleted(simulator: Simulator, bucket: oss2.Bucket) -> None:
     bucket.put_object("a", b"")
     assert code_of(bucket.delete_bucket) == (409, "BucketNotEmpty")
@@ -103,6 +110,23 @@ def test_lifecycle_is_set_read_and_deleted(bucket: oss2.Bucket) -> None:
     assert [(one.id, one.prefix, one.expiration.days) for one in found] == [("old", "runs/", 30)]
     bucket.delete_bucket_lifecycle()
     assert code_of(bucket.get_bucket_lifecycle) == (404, "NoSuchLifecycle")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param([models.LifecycleRule("a", "")], id="no action"),
+        pytest.param([models.LifecycleRule("a", "", expiration=models.LifecycleExpiration(days=0))], id="no days"),
+        pytest.param([models.LifecycleRule("a", "", expiration=models.LifecycleExpiration(days=1))] * 2, id="twice"),
+    ],
+)
+def test_a_lifecycle_that_the_service_refuses(bucket: oss2.Bucket, rules: list[models.LifecycleRule]) -> None:
+    assert code_of(bucket.put_bucket_lifecycle, models.BucketLifecycle(rules)) == (400, "InvalidArgument")
+
+
+def test_an_unknown_encryption_is_refused(bucket: oss2.Bucket) -> None:
+    rule = models.ServerSideEncryptionRule("ROT13")
+    assert code_of(bucket.put_bucket_encryption, rule) == (400, "InvalidEncryptionAlgorithmError")
 
 
 def test_encryption_is_set_read_and_deleted(bucket: oss2.Bucket) -> None:

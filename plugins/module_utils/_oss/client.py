@@ -66,7 +66,7 @@ def doing(what: str, resource: str = "", *, safe: bool = True) -> Iterator[None]
 HINTS: Mapping[str, str] = {
     "AccessDenied": "The key may not do this; check its RAM policy and the bucket's policy.",
     "BucketAlreadyExists": "Bucket names are global and another account has this one; choose another name.",
-    "BucketNotEmpty": "Empty the bucket first.",
+    "BucketNotEmpty": "Something wrote to it meanwhile; run again.",
     "InvalidAccessKeyId": "Check access_key_id.",
     "SignatureDoesNotMatch": "Check access_key_secret.",
     "RequestTimeTooSkewed": "Correct this machine's clock.",

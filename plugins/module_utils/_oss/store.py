@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +13,7 @@ from .._core.context import Context
 from .._core.failure import Failure
 from .._core.files import DRAFT, copy, draft
 from .._core.options import Spec
+from . import listing
 from .client import ABSENT, Oss, connect
 from .keys import below, checked, joined
 from .transfer import fetch, send
@@ -131,19 +131,8 @@ class OssStore:
 
     def list(self, prefix: str) -> list[Item]:
         cut = len(self._prefix) + 1 if self._prefix else 0
-        found: list[Item] = []
-        token = ""
-        while True:
-            page = self._oss.call(
-                f"list {self.name}/{prefix}",
-                partial(
-                    self._bucket.list_objects_v2, prefix=self._start(prefix), continuation_token=token, max_keys=1000
-                ),
-            )
-            found += [Item(each.key[cut:], each.size, each.etag) for each in page.object_list if each.key[cut:]]
-            if not page.is_truncated:
-                return sorted(found)
-            token = page.next_continuation_token
+        found = listing.objects(self._oss, self._bucket, self._start(prefix))
+        return sorted(Item(each.key[cut:], each.size, each.etag) for each in found if each.key[cut:])
 
     def download(self, key: str, path: Path) -> None:
         fetch(self._oss, self._bucket, self._key(key), path, f"{self.name}/{key}")

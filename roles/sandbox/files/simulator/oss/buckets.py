@@ -53,6 +53,58 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+def _check_versioning(root: ET.Element) -> None:
+    if root.findtext("Status") not in ("Enabled", "Suspended"):
+        raise ServiceError(400, "MalformedXML", "Status must be Enabled or Suspended.")
+
+
+def _check_block(root: ET.Element) -> None:
+    """Any spelling of a boolean is taken (the official SDK sends Python's), and given back as XML writes it."""
+    value = root.find("BlockPublicAccess")
+    text = (value.text or "").strip().lower() if value is not None else ""
+    if value is None or text not in ("true", "false"):
+        raise ServiceError(400, "MalformedXML", "BlockPublicAccess must be true or false.")
+    value.text = text
+
+
+def _check_encryption(root: ET.Element) -> None:
+    algorithm = root.findtext("ApplyServerSideEncryptionByDefault/SSEAlgorithm")
+    if algorithm not in ("AES256", "KMS", "SM4"):
+        raise ServiceError(400, "InvalidEncryptionAlgorithmError", f"SSEAlgorithm {algorithm!r} is not supported.")
+    if algorithm != "KMS" and root.findtext("ApplyServerSideEncryptionByDefault/KMSMasterKeyID"):
+        raise ServiceError(400, "InvalidArgument", "KMSMasterKeyID is for SSEAlgorithm KMS only.")
+
+
+LIFECYCLE_ACTIONS = (
+    "Expiration", "AbortMultipartUpload", "Transition", "NoncurrentVersionExpiration", "NoncurrentVersionTransition",
+)  # fmt: skip
+MOST_RULES = 1000
+
+
+def _check_lifecycle(root: ET.Element) -> None:
+    """Rules are kept and given back; nothing expires here."""
+    rules = root.findall("Rule")
+    names = [rule.findtext("ID") for rule in rules]
+    if len(rules) > MOST_RULES or len(set(names)) < len(names):
+        raise ServiceError(400, "InvalidArgument", f"At most {MOST_RULES} rules, each with an ID of its own.")
+    for rule in rules:
+        if rule.findtext("Status") not in ("Enabled", "Disabled") or rule.find("Prefix") is None:
+            raise ServiceError(400, "MalformedXML", "A rule needs a Prefix, and Status Enabled or Disabled.")
+        if not any(rule.find(action) is not None for action in LIFECYCLE_ACTIONS):
+            raise ServiceError(400, "InvalidArgument", "A rule needs an action.")
+        days = [node.text or "" for node in rule.iter() if node.tag in ("Days", "NoncurrentDays")]
+        if any(not text.isdigit() or int(text) < 1 for text in days):
+            raise ServiceError(400, "InvalidArgument", "Days must be a positive number.")
+
+
+CHECKS: dict[str, Callable[[ET.Element], None]] = {
+    "encryption": _check_encryption,
+    "lifecycle": _check_lifecycle,
+    "publicAccessBlock": _check_block,
+    "versioning": _check_versioning,
+}
+
+
 async def create(storage: Storage, call: Call) -> Answer:
     """Creating one's own bucket again succeeds and sets the ACL; somebody else's name is refused."""
     name, acl = call.bucket, call.headers.get("x-oss-acl")
@@ -168,9 +220,10 @@ def putter(name: str) -> Callable[[Storage, Call], Awaitable[Answer]]:
         root = xml.parse(await call.body(), setting.root)
         if root.find(setting.required) is None:
             raise ServiceError(400, "MalformedXML", f"{setting.required} is missing in {setting.root}.")
-        if name == "versioning" and root.findtext("Status") not in ("Enabled", "Suspended"):
-            raise ServiceError(400, "MalformedXML", "Status must be Enabled or Suspended.")
-        if name == "publicAccessBlock" and root.findtext("BlockPublicAccess", "").lower() == "true":
+        check = CHECKS.get(name)
+        if check is not None:
+            check(root)
+        if name == "publicAccessBlock" and root.findtext("BlockPublicAccess") == "true":
             bucket = {**bucket, "acl": "private"}
         text = ET.tostring(root, encoding="unicode")
         storage.buckets.put(call.bucket, {**bucket, "settings": {**bucket["settings"], name: text}})

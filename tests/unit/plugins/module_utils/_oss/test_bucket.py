@@ -7,16 +7,20 @@ import pytest
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import State, reconcile
-from ansible_collections.mlops.ack.plugins.module_utils._oss.bucket import NEW, Bucket
+from ansible_collections.mlops.ack.plugins.module_utils._oss.bucket import NEW, Bucket, Contents
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lifecycle import wished
 
 LIVE = {**NEW, "name": "b", "region": "cn-hangzhou", "tags": {"team": "a", "env": "dev"}}
+
+RULE = wished([{"id": "old", "expire_days": 30}])[0]
 
 
 class Fake:
     """A bucket in a dict, and what was written to it."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *contents: int) -> None:
         self.state: dict[str, Any] | None = None if state is None else dict(state)
+        self.held = Contents(*contents)
         self.writes: list[str] = []
 
     def get(self) -> State:
@@ -35,6 +39,13 @@ class Fake:
         self.writes.append("delete")
         self.state = None
 
+    def contents(self, most: int | None) -> Contents:
+        return self.held
+
+    def empty(self, contents: Contents) -> None:
+        self.writes.append("empty")
+        self.held = Contents()
+
 
 @pytest.mark.parametrize(
     ("before", "desired", "writes"),
@@ -49,6 +60,17 @@ class Fake:
         pytest.param(LIVE, {"name": "b", "acl": None, "tags": None}, [], id="unset is left alone"),
         pytest.param(LIVE, {"tags": {"team": "a"}}, ["tags"], id="tags are replaced as a whole"),
         pytest.param(LIVE, {"tags": {}}, ["tags"], id="no tags is a value"),
+        pytest.param(LIVE, {"lifecycle": [RULE]}, ["lifecycle"], id="a rule"),
+        pytest.param({**LIVE, "lifecycle": [RULE]}, {"lifecycle": []}, ["lifecycle"], id="no rules is a value"),
+        pytest.param(
+            {**LIVE, "lifecycle": [{**RULE, "other": ["filter"]}]},
+            {"lifecycle": [RULE]},
+            ["lifecycle"],
+            id="a rule with more than we know is another rule",
+        ),
+        pytest.param(
+            LIVE, {"encryption": {"algorithm": "KMS", "kms_key_id": "k"}}, ["encryption"], id="encryption by a key"
+        ),
         pytest.param(LIVE, None, ["delete"], id="delete"),
         pytest.param(None, None, [], id="already gone"),
     ],
@@ -67,3 +89,22 @@ def test_what_cannot_change_is_refused(field: str) -> None:
     with pytest.raises(Failure, match=field) as told:
         reconcile(Bucket(Fake(LIVE)), {field: "other"}, Context())
     assert told.value.code == "ImmutableField"
+
+
+def test_a_bucket_that_holds_something_is_refused_with_the_count_also_in_check_mode() -> None:
+    for check in (True, False):
+        fake = Fake(LIVE, 12, 1)
+        with pytest.raises(Failure, match=r"12 objects .* and 1 unfinished uploads") as told:
+            reconcile(Bucket(fake), None, Context(check=check))
+        assert (told.value.code, fake.writes) == ("BucketNotEmpty", [])
+        assert told.value.details == {"objects": 12, "unfinished_uploads": 1}
+
+
+def test_with_delete_objects_all_goes_and_the_diff_says_how_much() -> None:
+    fake = Fake(LIVE, 12, 1)
+    predicted = reconcile(Bucket(fake, delete_objects=True), None, Context(check=True))
+    assert fake.writes == []
+    assert reconcile(Bucket(fake, delete_objects=True), None, Context()) == predicted
+    assert fake.writes == ["empty", "delete"]
+    assert predicted.diff is not None
+    assert (predicted.diff["before"]["objects"], predicted.diff["before"]["unfinished_uploads"]) == (12, 1)

@@ -41,6 +41,10 @@ options:
       - Replica types, each with C(replicas), C(template) and C(restartPolicy).
       - Types are V(Chief) or V(Master), V(Worker), V(PS) and V(Evaluator).
       - Every template has a container named C(tensorflow). Required unless O(state=absent).
+      - Beside them C(gpuMemory) (GiB of a shared GPU), C(gpuCorePercentage), C(gpuCount), C(burst) and C(spot), as
+        M(mlops.ack.tfserving) describes them. With C(spot) the C(restartPolicy) is V(ExitCode) when unset, so that the
+        job outlives an instance that is taken back; C(Never) is refused.
+      - What is asked for is checked against the cluster's nodes before the job is made.
     type: dict
     aliases: [tfReplicaSpecs]
   run_policy:
@@ -260,13 +264,15 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, OSS, Spec, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, State, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
-from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
+from ansible_collections.mlops.ack.plugins.module_utils._kube.client import KubeClient, connect
+from ansible_collections.mlops.ack.plugins.module_utils._kube.placement import RESOURCE_POLICY
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._training.render import Wish, run_policy
 from ansible_collections.mlops.ack.plugins.module_utils._training.tfjob import Patience, TrainingJob
 
 
-def wish(params: Params) -> Wish:
+def wish(params: Params, client: KubeClient) -> Wish:
+    bursts = any("burst" in spec for spec in (params["tf_replica_specs"] or {}).values() if isinstance(spec, dict))
     return Wish(
         params["name"],
         params["namespace"],
@@ -278,6 +284,7 @@ def wish(params: Params) -> Wish:
         params["dataset_path"],
         params["output_path"],
         params["parameters"],
+        bursts and client.serves(RESOURCE_POLICY),
     )
 
 
@@ -289,9 +296,8 @@ def run(params: Params, context: Context) -> Outcome:
     deadline = Deadline(params["wait_timeout"], context.clock)
     patience = Patience(deadline, params["wait"], params["unschedulable_timeout"], params["on_timeout"])
     store = open_store(params, context) if params["store"] else None
-    job = TrainingJob(
-        connect(params, context), wish(params), patience, context, store=store, retry_failed=params["retry_failed"]
-    )
+    client = connect(params, context)
+    job = TrainingJob(client, wish(params, client), patience, context, store=store, retry_failed=params["retry_failed"])
     try:
         return reconcile(job, desired(params), context)
     except Failure as failure:

@@ -127,6 +127,68 @@ options:
       resources:
         description: Requests and limits of the server; a request of 100m CPU and 512Mi memory when unset.
         type: dict
+      gpu_memory:
+        description:
+          - GiB of a shared GPU's memory for each pod (C(aliyun.com/gpu-mem)). It has to fit one card.
+          - The node needs a mode of GPU sharing (label C(ack.node.gpu.schedule), see M(mlops.ack.ack_node_pool)), which
+            is checked before anything is applied. TensorFlow Serving is told its fraction of the card.
+        type: int
+        aliases: [gpuMemory]
+      gpu_core_percentage:
+        description: Percentage of the card's cores; needs O(predictors[].gpu_memory) and nodes of the mode C(core_mem).
+        type: int
+        aliases: [gpuCorePercentage]
+      gpu_count:
+        description:
+          - Whole cards (C(nvidia.com/gpu)); with O(predictors[].gpu_memory) the cards that it is spread over.
+        type: int
+        aliases: [gpuCount]
+      burst:
+        description:
+          - Lets pods run serverless, on the virtual node, when the nodes are full. They leave first (best effort).
+          - Written as a ResourcePolicy where the cluster knows it, else as toleration and preferred affinity.
+        type: dict
+        suboptions:
+          to:
+            description: Where to. V(acs) needs ResourcePolicy.
+            type: str
+            choices: [eci, acs]
+            default: eci
+          keep_local:
+            description: At most so many pods on nodes; as many as they hold when unset. Needs ResourcePolicy.
+            type: int
+            aliases: [keepLocal]
+          node_pool:
+            description: Id of the node pool that is filled first.
+            type: str
+            aliases: [nodePool]
+          instance_types:
+            description: Up to five instance types of serverless pods; needed with O(predictors[].gpu_count).
+            type: list
+            elements: str
+            aliases: [instanceTypes]
+          compute_class:
+            description: ACS's compute class; V(general-purpose) when unset.
+            type: str
+            aliases: [computeClass]
+          compute_qos:
+            description: ACS's quality of service.
+            type: str
+            choices: [default, best-effort]
+            aliases: [computeQos]
+      spot:
+        description: Serverless pods on spot instances, which may be taken back at any time.
+        type: dict
+        suboptions:
+          strategy:
+            description: How the price is found.
+            type: str
+            choices: [SpotAsPriceGo, SpotWithPriceLimit]
+            default: SpotAsPriceGo
+          price_limit:
+            description: The highest price per hour, with V(SpotWithPriceLimit) only.
+            type: float
+            aliases: [priceLimit]
       template:
         description:
           - A partial PodTemplateSpec laid over the rendered one. Containers, volumes and variables are merged by name,

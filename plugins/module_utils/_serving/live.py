@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .._kube.apply import together
 from .._kube.kinds import Kind, Ref, kind_of
+from .._kube.placement import RESOURCE_POLICY
 from .._kube.waits import READY, rule_for
 from .predictor import MODEL, MODEL_DIGEST, MODEL_IMAGE, MODEL_VERSION, OWNER, PREDICTOR, REVISION, owner
 from .routes import HTTP_ROUTE, INGRESS, VIRTUAL_SERVICE, Backend, backends
@@ -26,6 +27,7 @@ KINDS: tuple[Kind, ...] = (
     DEPLOYMENT,
     AUTOSCALER,
     kind_of("policy/v1", "PodDisruptionBudget"),
+    RESOURCE_POLICY,
     kind_of("v1", "Service"),
     kind_of("v1", "ConfigMap"),
 )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .._core.options import Spec
+from .._kube.placement import PLACEMENT
 
 AUTO_SCALE: Spec = {
     "min_replicas": {"type": "int", "default": 1, "aliases": ["minReplicas"]},
@@ -28,6 +29,7 @@ PREDICTOR: Spec = {
     "auto_scale": {"type": "dict", "options": AUTO_SCALE, "aliases": ["autoScale"]},
     "batching": {"type": "dict", "options": BATCHING},
     "resources": {"type": "dict"},
+    **PLACEMENT,
     "template": {"type": "dict"},
 }
 

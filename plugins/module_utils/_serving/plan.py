@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from .._core.resource import Change, differences
 from .._kube.apply import ObjectPlan
+from .._kube.capacity import Ask
 from .._kube.kinds import Ref
+from .._kube.placement import RESOURCE_POLICY
 from . import record as records
 from . import routes
 from .live import AUTOSCALER, Live
@@ -111,6 +113,20 @@ def replicas(revision: Revision, live: Live) -> int:
         return int(deployment["spec"].get("replicas", 1))
     now: list[int] = [entry["replicas"] for entry in live.predictors() if entry["name"] == revision.predictor.name]
     return min(max([revision.predictor.replicas, scale.min_replicas, *now]), scale.max_replicas)
+
+
+def asks(desired: Desired, live: Live) -> list[Ask]:
+    """What new pods will ask of the cluster's GPUs and virtual node."""
+    return [
+        Ask(
+            f"predictor {each.predictor.name}",
+            replicas(each, live),
+            each.predictor.placement,
+            any(obj["kind"] == RESOURCE_POLICY.kind for obj in each.objects),
+        )
+        for each in desired.revisions
+        if live.deployment(each.name) is None
+    ]
 
 
 def unproven(desired: Desired, live: Live) -> tuple[Revision, ...]:

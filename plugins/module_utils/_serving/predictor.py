@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._kube.overlay import overlay
+from .._kube.placement import placed_template, resource_policy
 from .autoscale import autoscaler
 from .batching import METRICS_PATH, batching_file, monitoring_file
-from .overlay import overlay
+from .gpu import on_shared_gpu
 from .shape import CONTAINER, Predictor, Serving, template_image
 from .versions import Version
 
@@ -70,11 +72,14 @@ def ownership(serving_name: str) -> dict[str, str]:
     }
 
 
-def render(serving: Serving, predictor: Predictor, version: Version) -> Revision:
-    """A predictor's ConfigMap, Deployment, Service, and where they are asked for autoscaler and disruption budget."""
+def render(serving: Serving, predictor: Predictor, version: Version, *, by_policy: bool = False) -> Revision:
+    """A predictor's ConfigMap, Deployment, Service, and where they are asked for autoscaler, disruption budget and
+    resource policy. by_policy: the cluster knows ResourcePolicy.
+    """
     image = template_image(predictor.template) or serving.image
     files = _files(predictor)
-    template = overlay(_template(serving, predictor, version, image), predictor.template)
+    placed = placed_template(predictor.placement, CONTAINER, by_policy=by_policy)
+    template = overlay(overlay(_template(serving, predictor, version, image), placed), predictor.template)
     digest = hashlib.sha256(json.dumps([files, template], sort_keys=True).encode()).hexdigest()[:8]
     name = f"{serving.name}-{predictor.name}-{digest}"
     selector = {
@@ -98,6 +103,8 @@ def render(serving: Serving, predictor: Predictor, version: Version) -> Revision
     fewest = predictor.auto_scale.min_replicas if predictor.auto_scale else predictor.replicas
     if fewest > 1:
         objects.append(_disruption_budget(metadata, selector))
+    if predictor.placement.burst and by_policy:
+        objects.append(resource_policy(predictor.placement.burst, metadata, selector))
     return Revision(predictor, version, name, digest, image, tuple(objects))
 
 
@@ -168,10 +175,11 @@ def _server(predictor: Predictor, version: Version, image: str) -> Object:
     ]
     if predictor.batching:
         args += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/batching.txt"]
+    command = ["tensorflow_model_server"]
     return {
         "name": CONTAINER,
         "image": image,
-        "command": ["tensorflow_model_server"],
+        "command": on_shared_gpu(command) if predictor.placement.gpu_memory else command,
         "args": args,
         "ports": [{"name": "http", "containerPort": REST_PORT}, {"name": "grpc", "containerPort": GRPC_PORT}],
         "resources": dict(predictor.resources),

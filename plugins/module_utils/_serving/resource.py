@@ -11,6 +11,7 @@ from .._core.context import Context
 from .._core.failure import Failure
 from .._core.resource import Change, Plan, Resource, State
 from .._core.wait import Deadline
+from .._kube.capacity import preflight
 from .._kube.kinds import Ref
 from .._oss import records
 from .._oss.store import Store
@@ -84,9 +85,9 @@ class TfServing(Resource):
         after = self._state([planning.predicted(revision, self._live) for revision in self._desired.revisions])
         if not work.is_needed:
             return Plan("none", after, work=work)
-        return Plan(
-            "update" if observed else "create", after, planning.changes(self._desired, self._live, work), work=work
-        )
+        warnings = preflight(self._cluster, planning.asks(self._desired, self._live))
+        changes = planning.changes(self._desired, self._live, work)
+        return Plan("update" if observed else "create", after, changes, warnings, work)
 
     def _plan_removal(self) -> Plan:
         work = Work(stale=planning.stale(None, self._live), record=self._record([], ""))

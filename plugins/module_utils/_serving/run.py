@@ -11,7 +11,8 @@ from typing import Any
 from .._core.context import Context
 from .._core.resource import Outcome, reconcile
 from .._core.wait import Deadline
-from .._kube.client import connect
+from .._kube.client import KubeClient, connect
+from .._kube.placement import RESOURCE_POLICY
 from .._oss.store import Store, open_store
 from . import shape
 from .cluster import KubeCluster
@@ -25,10 +26,11 @@ def serve(params: Mapping[str, Any], context: Context) -> Outcome:
     """Reads everything that could refuse (options, records) before anything is written."""
     shape.label("name", params["name"])
     store = open_store(params, context)
-    desired = wish(params, store) if params["state"] == "present" else None
+    client = connect(params, context)
+    desired = wish(params, store, client) if params["state"] == "present" else None
     deadline = Deadline(params["wait_timeout"], context.clock) if params["wait"] else None
     serving = TfServing(
-        KubeCluster(connect(params, context), params["namespace"], context, deadline),
+        KubeCluster(client, params["namespace"], context, deadline),
         store,
         params["namespace"],
         params["name"],
@@ -44,8 +46,12 @@ def serve(params: Mapping[str, Any], context: Context) -> Outcome:
     return outcome
 
 
-def wish(params: Mapping[str, Any], store: Store) -> Desired:
-    """The options, checked, with the versions' records, rendered."""
+def wish(params: Mapping[str, Any], store: Store, client: KubeClient) -> Desired:
+    """The options, checked, with the versions' records, rendered for what the cluster knows."""
     serving = shape.serving(params)
-    revisions = [render(serving, each, read_version(store, each.version)) for each in serving.predictors]
+    bursts = any(each.placement.burst for each in serving.predictors)
+    by_policy = bursts and client.serves(RESOURCE_POLICY)
+    revisions = [
+        render(serving, each, read_version(store, each.version), by_policy=by_policy) for each in serving.predictors
+    ]
     return desire(serving, revisions)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .._core.failure import Failure
 from .._core.spelling import nearest
+from .._kube.placement import Placement, placement, refuse_both
 from .batching import Batching
 from .traffic import shares
 
@@ -50,6 +51,7 @@ class Predictor:
     auto_scale: AutoScale | None
     batching: Batching | None
     resources: Mapping[str, Any]
+    placement: Placement
     template: Mapping[str, Any]
 
 
@@ -183,6 +185,7 @@ def _predictor(entry: Mapping[str, Any], share: int, serving_name: str) -> Predi
         auto_scale=scale,
         batching=Batching.of(entry["batching"], f"{where}.batching") if entry["batching"] else None,
         resources=entry["resources"] or DEFAULT_RESOURCES,
+        placement=_placement(entry, where),
         template=_template(entry["template"] or {}, where),
     )
 
@@ -202,6 +205,18 @@ def _auto_scale(given: Mapping[str, Any] | None, where: str) -> AutoScale | None
             " allowed are 1 and more, the maximum not below the minimum.",
         )
     return AutoScale(low, high, None if metrics is None else tuple(metrics))
+
+
+def _placement(entry: Mapping[str, Any], where: str) -> Placement:
+    found = placement(entry, where)
+    asked = {*found.limits, *((entry["resources"] or {}).get("limits") or {}), *_template_limits(entry["template"])}
+    refuse_both(asked, where)
+    return found
+
+
+def _template_limits(template: Mapping[str, Any] | None) -> set[str]:
+    containers = ((template or {}).get("spec") or {}).get("containers") or []
+    return {name for each in containers for name in (each.get("resources") or {}).get("limits") or {}}
 
 
 TEMPLATE_FIELDS = ("metadata", "spec")

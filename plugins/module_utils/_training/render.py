@@ -14,12 +14,22 @@ from typing import Any, NamedTuple
 
 from .._core.failure import Failure
 from .._core.spelling import nearest, refuse
+from .._kube.overlay import overlay
+from .._kube.placement import PLACEMENT, Placement, placed_template, placement_in, refuse_both, resource_policy
 from .volume import source
+
+
+def _camel(word: str) -> str:
+    head, *tail = word.split("_")
+    return head + "".join(part.title() for part in tail)
+
 
 CONTAINER = "tensorflow"
 REPLICA_TYPES = ("Chief", "Evaluator", "Master", "PS", "Worker")
 RESTART_POLICIES = ("Always", "ExitCode", "Never", "OnFailure")
 RUN_LABEL = "mlops.ack/run-id"
+ROLE_LABEL = "training.kubeflow.org/replica-type"  # set by the operator on each pod
+REPLICA_FIELDS = frozenset({"replicas", "template", "restartPolicy", *(_camel(name) for name in PLACEMENT)})
 PARAMETERS = "mlops.ack/parameters"  # annotation: what the environment was made of, for the record of the run
 LABELS = {"app.kubernetes.io/managed-by": "mlops.ack"}
 
@@ -56,6 +66,7 @@ class Wish(NamedTuple):
     dataset_path: str | None = None
     output_path: str | None = None
     parameters: Mapping[str, Any] | None = None
+    by_policy: bool = False  # the cluster knows ResourcePolicy
 
 
 def manifest(wish: Wish, dialect: Dialect, *, suspended: bool = False) -> Object:
@@ -76,6 +87,29 @@ def manifest(wish: Wish, dialect: Dialect, *, suspended: bool = False) -> Object
         "annotations": {PARAMETERS: json.dumps(variables(wish.parameters), sort_keys=True)},
     }
     return {"apiVersion": dialect.api_version, "kind": "TFJob", "metadata": metadata, "spec": spec}
+
+
+def policies(wish: Wish) -> list[Object]:
+    """A ResourcePolicy for each replica type that bursts, where the cluster knows them."""
+    found = []
+    for kind, placed in placements(wish).items():
+        if placed.burst and wish.by_policy:
+            metadata = {
+                "name": f"{wish.name}-{kind.lower()}",
+                "namespace": wish.namespace,
+                "labels": {**LABELS, RUN_LABEL: wish.run_id},
+            }
+            found.append(resource_policy(placed.burst, metadata, {RUN_LABEL: wish.run_id, ROLE_LABEL: kind.lower()}))
+    return found
+
+
+def placements(wish: Wish) -> dict[str, Placement]:
+    """Where the pods of each replica type may run, by the operator's spelling of the type."""
+    return {
+        (kind := _replica_type(word)): placement_in(given, f"tf_replica_specs.{kind}")
+        for word, given in wish.replicas.items()
+        if isinstance(given, Mapping)
+    }
 
 
 def replica_specs(wish: Wish) -> dict[str, Object]:
@@ -144,26 +178,30 @@ def _replica(field: str, given: Any, wish: Wish) -> Object:
     if not isinstance(given, Mapping):
         raise _invalid(field, given, "needs a mapping with replicas and template")
     spec = {_camel(str(key)): value for key, value in given.items()}
-    for key in spec.keys() - {"replicas", "template", "restartPolicy"}:
-        raise refuse(field, key, ("replicas", "template", "restartPolicy"))
+    for key in sorted(spec.keys() - REPLICA_FIELDS):
+        raise refuse(field, key, REPLICA_FIELDS)
     replicas = spec.get("replicas", 1)
     if isinstance(replicas, bool) or not str(replicas).isdigit() or int(replicas) < 1:
         raise _invalid(f"{field}.replicas", replicas, "needs a whole number above 0")
-    restart = spec.get("restartPolicy", "Never")
+    placed = placement_in(given, field)
+    # A spot instance that is taken back ends its pod with 143: the operator starts another, and others still fail.
+    restart = spec.get("restartPolicy", "ExitCode" if placed.spot else "Never")
     if restart not in RESTART_POLICIES:
         raise refuse(f"{field}.restartPolicy", restart, RESTART_POLICIES)
+    if placed.spot and restart == "Never":
+        raise _invalid(f"{field}.restartPolicy", restart, "would end the job when a spot instance is taken back")
     template = spec.get("template")
     if not isinstance(template, Mapping) or not isinstance(template.get("spec"), Mapping):
         raise _invalid(f"{field}.template", template, "needs a pod template with a spec")
     return {
         "replicas": int(replicas),
         "restartPolicy": restart,
-        "template": _template(f"{field}.template", template, wish),
+        "template": _template(f"{field}.template", template, wish, placed),
     }
 
 
-def _template(field: str, template: Mapping[str, Any], wish: Wish) -> Object:
-    """The user's template with our environment, volume and mounts in its `tensorflow` container."""
+def _template(field: str, template: Mapping[str, Any], wish: Wish, placed: Placement) -> Object:
+    """The user's template with our environment, volume, mounts and limits in its `tensorflow` container."""
     spec = dict(template["spec"])
     containers = spec.get("containers")
     if not isinstance(containers, list) or not containers:
@@ -186,7 +224,16 @@ def _template(field: str, template: Mapping[str, Any], wish: Wish) -> Object:
     ]
     if wish.volume:
         spec["volumes"] = [*(spec.get("volumes") or []), {"name": VOLUME, **source(wish.volume)}]
-    return {**template, "spec": spec}
+    equipped: Object = overlay({**template, "spec": spec}, placed_template(placed, CONTAINER, by_policy=wish.by_policy))
+    refuse_both(_limits(equipped), field)
+    if wish.by_policy and placed.burst:
+        equipped = overlay(equipped, {"metadata": {"labels": {RUN_LABEL: wish.run_id}}})
+    return equipped
+
+
+def _limits(template: Mapping[str, Any]) -> set[str]:
+    containers = template["spec"]["containers"]
+    return {name for each in containers for name in (each.get("resources") or {}).get("limits") or {}}
 
 
 def _equip(field: str, container: Mapping[str, Any], wish: Wish) -> Object:
@@ -223,11 +270,6 @@ def _check_names(wish: Wish, replicas: Mapping[str, Object]) -> None:
         raise _invalid("name", wish.name, f"is too long: its pods' names would pass {LONGEST}; {most} is the most")
     if not _RUN_ID.fullmatch(wish.run_id):
         raise _invalid("run_id", wish.run_id, "needs up to 63 letters, digits, '-', '_' and '.'")
-
-
-def _camel(word: str) -> str:
-    head, *tail = word.split("_")
-    return head + "".join(part.title() for part in tail)
 
 
 def _invalid(field: str, found: object, why: str) -> Failure:

@@ -14,11 +14,13 @@ from .._core.resource import Change, Plan, Resource, State
 from .._core.wait import Deadline, Seen, Wait, until
 from .._kube import apply
 from .._kube.apply import ObjectPlan
+from .._kube.capacity import Ask, preflight
 from .._kube.client import KubeClient
 from .._kube.kinds import Ref
+from .._kube.placement import RESOURCE_POLICY
 from .._oss.store import Store
 from . import dialect, logs
-from .render import Dialect, Wish, manifest, pod_names
+from .render import RUN_LABEL, Dialect, Wish, manifest, placements, pod_names, policies
 from .state import TERMINAL, is_suspended, predicted, state, summary
 from .watch import WAIT, Watch, has_run
 
@@ -73,7 +75,7 @@ class TrainingJob(Resource):
             before = None if self._live is None else "failed"
             changes = (Change("spec", None, wanted["spec"]), Change("state", before, word))
             after = predicted(wanted, self._expected(word), self._log_keys(pod_names(self._wish)))
-            return Plan("create", after, changes, work=wanted)
+            return Plan("create", after, changes, self._preflight(wanted), wanted)
         return self._plan_existing(self._live, wanted, word)
 
     def _plan_existing(self, live: Mapping[str, Any], wanted: dict[str, Any], word: str) -> Plan:
@@ -90,6 +92,18 @@ class TrainingJob(Resource):
         if not is_over:
             after["state"] = self._expected(word)
         return Plan("update" if changes else "none", after, tuple(changes), work=wanted)
+
+    def _preflight(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+        asks = [
+            Ask(
+                f"tf_replica_specs.{kind}",
+                wanted["spec"]["tfReplicaSpecs"][kind]["replicas"],
+                placed,
+                self._wish.by_policy,
+            )
+            for kind, placed in placements(self._wish).items()
+        ]
+        return preflight(self._cluster, asks)
 
     def _due_logs(self, pods: list[dict[str, Any]], *, is_over: bool, suspend: bool) -> set[str]:
         """Keys of the logs that this run can and will keep."""
@@ -121,7 +135,7 @@ class TrainingJob(Resource):
         if plan.action == "delete" or (plan.action == "create" and self._live is not None):
             self._delete()
         if plan.action == "create" or any(field.startswith("metadata.") for field in fields):
-            written = apply.plan_objects(self._cluster, [plan.work], self._wish.namespace)
+            written = apply.plan_objects(self._cluster, [*policies(self._wish), plan.work], self._wish.namespace)
             apply.apply_objects(self._cluster, written, self._context, self._patience.deadline)
         elif "spec.runPolicy.suspend" in fields:
             suspend = next(each.after for each in plan.changes if each.field == "spec.runPolicy.suspend")
@@ -210,6 +224,7 @@ class TrainingJob(Resource):
     def _delete(self) -> None:
         """Delete the job and its pods, and wait until they are gone: names are taken until then."""
         self._cluster.delete(self._ref, propagation="Foreground")
+        self._delete_policies()
         watch = self._watch()
 
         def look() -> Seen:
@@ -220,6 +235,11 @@ class TrainingJob(Resource):
         gone = Wait(frozenset({"gone"}), shortest_s=0.2, longest_s=2.0)
         until(gone, look, self._patience.deadline, self._context, what=f"{self._ref}, being deleted")
         self._live = None
+
+    def _delete_policies(self) -> None:
+        labels = f"{RUN_LABEL}={self._wish.run_id}"
+        for found in self._cluster.list(RESOURCE_POLICY, self._wish.namespace, labels=labels):
+            self._cluster.delete(Ref(RESOURCE_POLICY, self._wish.namespace, found["metadata"]["name"]))
 
     def _suspend(self, suspend: bool) -> None:
         patch: dict[str, Any] = {"suspend": suspend}

@@ -24,6 +24,7 @@ class Flags:
     batching_parameters_file: str = ""
     monitoring_config_file: str = ""
     file_system_poll_wait_seconds: int = 1
+    per_process_gpu_memory_fraction: float = 0.0  # accepted; there is no GPU to take it from
 
 
 KINDS = {field.name: field.type for field in fields(Flags)}  # names of types: annotations are not evaluated
@@ -31,7 +32,7 @@ KINDS = {field.name: field.type for field in fields(Flags)}  # names of types: a
 
 def parse(arguments: Sequence[str]) -> Flags:
     """`--flag=value`, `--flag value`, and `--flag` alone for a boolean. Raises StartError."""
-    values: dict[str, int | str | bool] = {}
+    values: dict[str, int | float | str | bool] = {}
     words = iter(arguments)
     for word in words:
         name, has_value, text = word.removeprefix("--").partition("=")
@@ -48,7 +49,12 @@ def parse(arguments: Sequence[str]) -> Flags:
     return flags
 
 
-def _typed(name: str, text: str) -> int | str | bool:
+def _typed(name: str, text: str) -> int | float | str | bool:
+    if KINDS[name] == "float":
+        try:
+            return float(text)
+        except ValueError:
+            raise StartError(f"--{name} is {text!r}; expected a number") from None
     if KINDS[name] == "int":
         if not text.lstrip("-").isdigit():
             raise StartError(f"--{name} is {text!r}; expected a whole number")

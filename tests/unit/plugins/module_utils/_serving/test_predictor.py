@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mlops.ack.plugins.module_utils._serving.predictor import has_status
+from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._serving.predictor import has_status, render
 
-from .builders import by_kind, one, revision
+from .builders import by_kind, one, revision, serving, version
 
 
 def server(predictor: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -184,3 +185,27 @@ def test_a_template_is_laid_over_by_name_and_flag() -> None:
 
 def test_the_same_wish_renders_to_the_same_bytes() -> None:
     assert revision(one("a", 1, batching={"batch_size": 4})) == revision(one("a", 1, batching={"batch_size": 4}))
+
+
+def test_bursting_is_a_policy_of_its_own_where_the_cluster_knows_it() -> None:
+    wanted = serving(one("a", 1, burst={"keep_local": 2}))
+    (predictor,) = wanted.predictors
+    rendered = by_kind(render(wanted, predictor, version(predictor.version), by_policy=True))
+    selector = rendered["Deployment"]["spec"]["selector"]["matchLabels"]
+    assert rendered["ResourcePolicy"]["spec"]["selector"] == selector
+    assert "tolerations" not in rendered["Deployment"]["spec"]["template"]["spec"]
+    assert rendered["ResourcePolicy"]["metadata"]["labels"]["mlops.ack/owner"] == "tfserving.digits"
+
+
+def test_bursting_is_the_pods_own_preference_elsewhere() -> None:
+    rendered = by_kind(revision(one("a", 1, burst={"to": "eci"})))
+    assert "ResourcePolicy" not in rendered
+    assert rendered["Deployment"]["spec"]["template"]["spec"]["tolerations"][0]["key"] == "virtual-kubelet.io/provider"
+
+
+def test_whole_cards_in_a_template_and_a_part_beside_them_are_refused() -> None:
+    limits = {"name": "tensorflow", "resources": {"limits": {"nvidia.com/gpu": 1}}}
+    with pytest.raises(Failure, match="together"):
+        serving(one("a", 1, gpu_memory=8, template={"spec": {"containers": [limits]}}))
+    with pytest.raises(Failure, match="together"):
+        serving(one("a", 1, gpu_memory=8, resources={"limits": {"nvidia.com/gpu": 1}}))

@@ -16,6 +16,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._training.render import 
     Wish,
     manifest,
     pod_names,
+    policies,
     run_policy,
     variables,
 )
@@ -182,3 +183,35 @@ def definition(group: str, version: str, fields: dict[str, Any]) -> dict[str, An
 )
 def test_the_definition_tells_the_dialect(found: dict[str, Any], expected: Dialect) -> None:
     assert dialect.of_definition(found) == expected
+
+
+def test_a_part_of_a_gpu_reaches_the_container_that_trains() -> None:
+    side = {"name": "side", "image": "s:1"}
+    found = manifest(wish({"Worker": spec(CONTAINER, side, gpuMemory=8)}), KUBEFLOW)
+    template = found["spec"]["tfReplicaSpecs"]["Worker"]["template"]
+    limits = [each.get("resources") for each in template["spec"]["containers"]]
+    assert limits == [{"limits": {"aliyun.com/gpu-mem": "8"}}, None]
+    assert "gpuMemory" not in found["spec"]["tfReplicaSpecs"]["Worker"]
+
+
+def test_a_spot_worker_is_started_again_and_cannot_be_told_otherwise() -> None:
+    found = manifest(wish({"Worker": spec(spot={})}), KUBEFLOW)
+    assert found["spec"]["tfReplicaSpecs"]["Worker"]["restartPolicy"] == "ExitCode"
+    with pytest.raises(Failure, match="taken back"):
+        manifest(wish({"Worker": spec(spot={}, restart_policy="Never")}), KUBEFLOW)
+
+
+def test_workers_that_burst_are_found_by_their_policy() -> None:
+    bursting = wish({"Worker": spec(burst={"keepLocal": 1}), "PS": spec()}, by_policy=True)
+    (policy,) = policies(bursting)
+    assert policy["metadata"]["name"] == "digits-worker"
+    selector = policy["spec"]["selector"]
+    template = manifest(bursting, KUBEFLOW)["spec"]["tfReplicaSpecs"]["Worker"]["template"]
+    assert selector == {"mlops.ack/run-id": "run-1", "training.kubeflow.org/replica-type": "worker"}
+    assert template["metadata"]["labels"] == {"mlops.ack/run-id": "run-1"}
+    assert policies(bursting._replace(by_policy=False)) == []
+
+
+def test_an_unknown_field_of_a_replica_names_what_was_meant() -> None:
+    with pytest.raises(Failure, match="gpuMemory"):
+        manifest(wish({"Worker": spec(gpuMemry=8)}), KUBEFLOW)

@@ -16,6 +16,7 @@ IDENTITY: Mapping[str, str] = {
     "env": "name",
     "ports": "containerPort",
     "volumeMounts": "mountPath",
+    "tolerations": "key",
     "topologySpreadConstraints": "topologyKey",
 }
 

@@ -133,3 +133,8 @@ def test_the_catalogue_tells_versions_and_actions(cs: Client, cluster_id: str) -
     assert catalogue["ack-arena"].supported_actions == ["Install", "Upgrade", "Modify", "Uninstall"]
     older = cs.describe_addon("ack-arena", models.DescribeAddonRequest(version="0.15.3")).body
     assert [newer.version for newer in older.newer_versions] == ["0.15.5"]
+
+
+def test_a_version_that_is_not_there_cannot_be_described(cs: Client) -> None:
+    request = models.DescribeAddonRequest(version="9")
+    assert code_of(cs.describe_addon, "ack-arena", request) == "InvalidParameter.Version"

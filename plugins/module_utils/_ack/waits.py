@@ -32,6 +32,8 @@ POOL_READY = Wait(frozenset({"ready"}), frozenset({"failed", "short", "deleting"
 POOL_IDLE = Wait(frozenset({"active", "failed"}), frozenset({"deleting", GONE}))
 POOL_DELETED = Wait(frozenset({GONE}), frozenset({"delete_failed"}))
 ADDON_ACTIVE = Wait(frozenset({"active"}), frozenset({"failed", "deleting", GONE}))
+ADDON_IDLE = Wait(frozenset({"active", "failed"}), frozenset({"deleting", GONE}))
+ADDON_REMOVED = Wait(frozenset({GONE}), frozenset({"failed"}))
 
 LAST_EVENTS = 5
 

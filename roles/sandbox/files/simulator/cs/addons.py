@@ -80,7 +80,9 @@ def describe(service: Service, call: Call) -> Document:
     name = call.ids["name"]
     entry = _catalogued(name)
     version = call.query.get("version") or entry["versions"][-1]
-    newer = entry["versions"][entry["versions"].index(version) + 1 :] if version in entry["versions"] else []
+    if version not in entry["versions"]:
+        raise _no_version(name, version)
+    newer = entry["versions"][entry["versions"].index(version) + 1 :]
     shown = [{"version": other, "minimum_cluster_version": "1.22.0", "upgradable": True} for other in newer]
     return {**_described(name, version), "newer_versions": shown}
 
@@ -171,14 +173,17 @@ def _installed(service: Service, cluster_id: str, name: str) -> Document:
     return record
 
 
+def _no_version(name: str, version: str) -> ServiceError:
+    offered = ", ".join(CATALOGUE[name]["versions"])
+    return invalid("Version", f"addon {name} has no version {version!r}; on offer: {offered}")
+
+
 def _instance(asked: Document) -> Document:
     """An installed addon from what was asked for: newest version unless told, `config` a JSON string."""
     entry = _catalogued(asked.get("name"))
     version, config = asked.get("version") or entry["versions"][-1], asked.get("config") or ""
     if version not in entry["versions"]:
-        raise invalid(
-            "Version", f"addon {asked['name']} has no version {version!r}; on offer: {', '.join(entry['versions'])}"
-        )
+        raise _no_version(asked["name"], version)
     try:
         json.loads(config or "{}")
     except ValueError as wrong:

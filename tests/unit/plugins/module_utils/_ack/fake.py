@@ -29,6 +29,14 @@ VERSIONS = [
 ]
 
 
+_ALL = ["Install", "Upgrade", "Modify", "Uninstall"]
+CATALOGUE: dict[str, dict[str, Any]] = {
+    "log": {"name": "log", "version": "2.0", "supported_actions": _ALL},
+    "dns": {"name": "dns", "version": "2.0", "supported_actions": _ALL[:3]},
+    "core": {"name": "core", "version": "2.0", "managed": True},
+}
+
+
 class FakeAck:
     """`deaf`: writes succeed and change nothing. `lost`: the next creation is done, and its answer lost."""
 
@@ -38,6 +46,9 @@ class FakeAck:
         self.writes: list[tuple[str, Any]] = []
         self.pools: list[dict[str, Any]] = []
         self.nodes: list[dict[str, Any]] = []
+        self.addons: dict[str, dict[str, Any]] = {}
+        self.addon_tasks: dict[str, dict[str, Any]] = {}
+        self.addon_failure = ""
         self.config = "apiVersion: v1\n"
         self.expiration = "2026-11-22T13:00:00Z"
 
@@ -55,6 +66,7 @@ class FakeAck:
         if not action.startswith(("Describe", "List", "Get")):
             self.writes.append((action, body))
             if self.deaf and action != "CreateCluster":
+                self.addon_tasks = {name: {"status": "success"} for name in self.addons}
                 return {}
         cluster = self.clusters.get(ids.get("cluster", ""))
         if "cluster" in ids and cluster is None:
@@ -113,6 +125,48 @@ class FakeAck:
                 return {"config": self.config, "expiration": self.expiration}
             case "RevokeK8sClusterKubeConfig":
                 return {}
+            case _:
+                return self._addons(action, ids, query or {}, body)
+        return {}
+
+    def _addons(self, action: str, ids: Mapping[str, str], query: Mapping[str, Any], body: Any) -> Any:
+        name = ids.get("addon", "")
+        match action:
+            case "ListAddons":
+                return {"addons": list(CATALOGUE.values())}
+            case "DescribeAddon":
+                version = query.get("version") or CATALOGUE[name]["version"]
+                if version not in ("1.0", "2.0"):
+                    raise Failure("InvalidParameter.Version", "no such version")
+                newer = [{"version": "2.0", "upgradable": True}] if version == "1.0" else []
+                later = {"version": "3.0", "upgradable": False, "minimum_cluster_version": "1.99"}
+                return {**CATALOGUE[name], "version": version, "newer_versions": [*newer, later]}
+            case "ListClusterAddonInstances":
+                return {"addons": list(self.addons.values())}
+            case "GetClusterAddonInstance":
+                if name not in self.addons:
+                    raise Failure("AddonNotFound", "gone")
+                return self.addons[name]
+            case "DescribeClusterAddonsUpgradeStatus":
+                return {
+                    each: {"can_upgrade": True, "tasks": self.addon_tasks.get(each, {})}
+                    for each in query["componentIds"]
+                }
+            case "InstallClusterAddons":
+                for row in body:
+                    self.addons[row["name"]] = {"version": "2.0", "state": "active", "config": "", **row}
+            case "UpgradeClusterAddons":
+                for row in body:
+                    new = {"version": row["next_version"], **({"config": row["config"]} if "config" in row else {})}
+                    self.addons[row["component_name"]] |= new
+            case "ModifyClusterAddon":
+                if self.addon_failure:
+                    self.addon_tasks[name] = {"status": "fail", "message": self.addon_failure, "created": "now"}
+                else:
+                    self.addons[name]["config"] = body["config"]
+            case "UnInstallClusterAddons":
+                for row in body:
+                    del self.addons[row["name"]]
             case _:
                 raise AssertionError(action)
         return {}

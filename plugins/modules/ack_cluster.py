@@ -149,6 +149,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.cs
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 """
 
@@ -247,6 +248,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import CS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, State, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 
 FIELDS = (
     "name",
@@ -282,6 +284,7 @@ def _set(options: Params) -> dict[str, object]:
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     waiter_deadline = Deadline(params["wait_timeout"], context.clock)
     transport, wish = connect(params, context), desired(params)
     cluster = Cluster(transport, params, wish, Waiter(transport, waiter_deadline, context))
@@ -294,6 +297,7 @@ MODULE = Module(
     {
         **CS,
         **wait(3600),
+        **LOCK,
         "name": {"type": "str"},
         "cluster_id": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

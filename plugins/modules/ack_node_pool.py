@@ -142,6 +142,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.cs
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 """
 
@@ -221,11 +222,13 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import CS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 
 TYPES = ["cpu", "gpu", "gpushare", "spot"]
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     deadline = Deadline(params["wait_timeout"], context.clock)
     wish, transport = desired(params), connect(params, context)
     find = locate.cluster if params["state"] == "absent" else locate.required
@@ -239,6 +242,7 @@ MODULE = Module(
     {
         **CS,
         **wait(2400),
+        **LOCK,
         "cluster_name": {"type": "str"},
         "cluster_id": {"type": "str"},
         "name": {"type": "str", "required": True},

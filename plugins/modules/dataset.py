@@ -57,6 +57,7 @@ extends_documentation_fragment:
   - mlops.ack.kubernetes
   - mlops.ack.store
   - mlops.ack.transfer
+  - mlops.ack.lock
   - mlops.ack.attributes
 """
 
@@ -119,6 +120,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUB
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._training.dataset import Dataset
 from ansible_collections.mlops.ack.plugins.module_utils._training.source import OssSource
@@ -126,6 +128,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._training.volume import 
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     dataset = Dataset(
         connect(params, context),
         OssSource(params, context, **params["s3"]),
@@ -145,6 +148,7 @@ MODULE = Module(
         **OSS,
         **STORE,
         **TRANSFER,
+        **LOCK,
         "name": {"type": "str", "required": True},
         "s3": {
             "type": "dict",

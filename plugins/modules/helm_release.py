@@ -97,6 +97,7 @@ options:
 extends_documentation_fragment:
   - mlops.ack.kubernetes
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 requirements:
   - helm >= 3.8, for changes
@@ -165,6 +166,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._helm.command import Hel
 from ansible_collections.mlops.ack.plugins.module_utils._helm.release import Release, Wishes
 from ansible_collections.mlops.ack.plugins.module_utils._helm.values import gather
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 
 
 def wishes(params: Params) -> Wishes:
@@ -187,6 +189,7 @@ def wishes(params: Params) -> Wishes:
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     helm = Helm(params["helm_binary"], params["kubeconfig"], params["context"], context)
     return reconcile(Release(connect(params, context), helm, wishes(params), context), {}, context)
 
@@ -195,6 +198,7 @@ MODULE = Module(
     {
         **KUBE,
         **wait(300),
+        **LOCK,
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "default": "default"},
         "create_namespace": {"type": "bool", "default": False},

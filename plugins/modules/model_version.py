@@ -68,6 +68,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.oss
   - mlops.ack.store
+  - mlops.ack.lock
   - mlops.ack.attributes
 notes:
   - In check mode the image is built, to know its digest, and not pushed.
@@ -131,12 +132,14 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._registry.client import registries
 from ansible_collections.mlops.ack.plugins.module_utils._registry.version import ModelVersion, wanted
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     wish = wanted(params, context)
     with tempfile.TemporaryDirectory(prefix="mlops-ack-") as workspace:
         images = registries(params, wish.image_repo.host, context)
@@ -148,6 +151,7 @@ MODULE = Module(
     {
         **OSS,
         **STORE,
+        **LOCK,
         "name": {"type": "str", "required": True},
         "version": {"type": "int"},
         "run_id": {"type": "str", "required": True},

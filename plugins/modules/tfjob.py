@@ -140,6 +140,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba.oss
   - mlops.ack.kubernetes
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 notes:
   - In check mode, what the cluster will tell of a new job is null or empty in RV(job).
@@ -266,6 +267,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Ou
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import KubeClient, connect
 from ansible_collections.mlops.ack.plugins.module_utils._kube.placement import RESOURCE_POLICY
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._training.render import Wish, run_policy
 from ansible_collections.mlops.ack.plugins.module_utils._training.tfjob import Patience, TrainingJob
@@ -293,6 +295,7 @@ def desired(params: Params) -> State:
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     deadline = Deadline(params["wait_timeout"], context.clock)
     patience = Patience(deadline, params["wait"], params["unschedulable_timeout"], params["on_timeout"])
     store = open_store(params, context) if params["store"] else None
@@ -319,6 +322,7 @@ MODULE = Module(
         **KUBE,
         **OSS,
         **wait(3600),
+        **LOCK,
         "store": {**STORE["store"], "required": False},
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},

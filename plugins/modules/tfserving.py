@@ -268,6 +268,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba.oss
   - mlops.ack.store
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 """
 
@@ -370,17 +371,19 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, OSS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE
 from ansible_collections.mlops.ack.plugins.module_utils._serving.options import SERVING
 from ansible_collections.mlops.ack.plugins.module_utils._serving.run import serve
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     return serve(params, context)
 
 
 MODULE = Module(
-    {**OSS, **KUBE, **STORE, **wait(900), **SERVING},
+    {**OSS, **KUBE, **STORE, **LOCK, **wait(900), **SERVING},
     run,
     {"required_if": [("state", "present", ("predictors",))]},
 )

@@ -62,6 +62,7 @@ extends_documentation_fragment:
   - mlops.ack.kubernetes
   - mlops.ack.store
   - mlops.ack.transfer
+  - mlops.ack.lock
   - mlops.ack.attributes
 notes:
   - O(store) must be a bucket; pods cannot write into a folder of the controller.
@@ -133,12 +134,14 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUB
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._training.run import Inputs, TrainingRun
 from ansible_collections.mlops.ack.plugins.module_utils._training.volume import TRANSFER, place
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     image = params["image"] or params["job"].get("image")
     if not image:
         raise Failure("MissingOption", "image is not set, and job names none.", hint="Set image to one with python3.")
@@ -167,6 +170,7 @@ MODULE = Module(
         **OSS,
         **STORE,
         **TRANSFER,
+        **LOCK,
         "image": {"type": "str"},
         "run_id": {"type": "str", "required": True},
         "model_name": {"type": "str", "required": True, "aliases": ["modelName"]},

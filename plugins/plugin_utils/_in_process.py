@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible.context import CLIARGS
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -57,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             check=self._task.check_mode,
             progress=lambda text: display.display(f"  [{host}] {text}"),
             prompter=_Terminal() if _HAS_PERSON else None,
-            variables={key: task_vars[key] for key in _LAUNCHER if key in task_vars},
+            variables={**{key: task_vars[key] for key in _LAUNCHER if key in task_vars}, "playbook": _playbook()},
         )
         return {**result, **module.in_process(self._task.args, context)}
 
@@ -86,6 +87,11 @@ _LAUNCHER = (
     "tower_user_name",
     "tower_workflow_job_id",
 )
+
+
+def _playbook() -> str:
+    """What was asked of ansible-playbook, without its options: those may hold secrets."""
+    return " ".join(str(each) for each in CLIARGS.get("args") or ())
 
 
 def _same_python(path: str) -> bool:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import REPO
 from tests.integration.conftest import PLAYBOOK, STATE, ansible_environment
+from tests.integration.processes import descendants
 
 pytestmark = pytest.mark.sandbox
 
@@ -155,16 +156,6 @@ def extra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     playbook = folder / "both.yml"
     playbook.write_text("- import_playbook: mlops.ack.train\n- import_playbook: mlops.ack.save\n")
     yield path
-
-
-def descendants(pid: int) -> list[int]:
-    """Ansible's workers have sessions of their own: a signal to the process group would let them finish."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    children = [child for child, parent in parents.items() if parent == pid]
-    return [each for child in children for each in (*descendants(child), child)]
 
 
 def interrupted(extra: Path, stage: str, how: signal.Signals) -> str:

@@ -34,6 +34,16 @@ class Prompter(Protocol):
         """One line of answer."""
 
 
+class Lock(Protocol):
+    """Keeps others from writing to the same thing."""
+
+    def held(self, what: str) -> AbstractContextManager[None]:
+        """Nobody else writes inside the block. `what`: what is written, for whoever waits meanwhile."""
+
+    def check(self) -> None:
+        """Raises Failure `LockLost` where it is no longer sure that nobody else writes."""
+
+
 def _silent(text: str) -> None:
     """A forked module has no channel but its result."""
 
@@ -41,12 +51,15 @@ def _silent(text: str) -> None:
 @dataclass
 class Context:
     """check: write nothing. progress: a line for a person, at once. prompter: a person, or None. variables: the
-    launcher's own words about who started this (`awx_job_id`, `awx_user_name`, ...)."""
+    launcher's own words about who started this (`awx_job_id`, `awx_user_name`, `playbook`, ...). lock: held while
+    something is written.
+    """
 
     check: bool = False
     progress: Callable[[str], None] = _silent
     secrets: Secrets = field(default_factory=Secrets)
     prompter: Prompter | None = None
     variables: dict[str, Any] = field(default_factory=dict)
+    lock: Lock | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

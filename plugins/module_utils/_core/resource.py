@@ -118,6 +118,9 @@ class Resource(ABC):
     whole: ClassVar[frozenset[str]] = frozenset()
     """Paths of mappings that the user's value replaces entirely (tags), see `differences`."""
 
+    settles_alone: ClassVar[bool] = False
+    """`verify` only waits for what goes on by itself: others may write meanwhile."""
+
     @abstractmethod
     def observe(self) -> State: ...
 
@@ -163,12 +166,24 @@ class Outcome:
 
 
 def reconcile(resource: Resource, desired: State, context: Context) -> Outcome:
-    """Bring one resource to the desired state, or in check mode say what that would take."""
+    """Bring one resource to the desired state, or in check mode say what that would take.
+
+    What writes holds the lock, where there is one. Nothing is written or locked where nothing is to be done.
+    """
     plan = resource.plan(resource.observe(), desired)
     if context.check:
         after = plan.after
-    else:
-        if plan.action != "none":
-            resource.apply(plan)
+    elif plan.action == "none":
         after = resource.verify(plan, desired)
+    elif context.lock is None:
+        resource.apply(plan)
+        after = resource.verify(plan, desired)
+    else:
+        with context.lock.held(resource.kind):
+            plan = resource.plan(resource.observe(), desired)  # others may have written until it was ours
+            if plan.action != "none":
+                resource.apply(plan)
+            after = None if resource.settles_alone else resource.verify(plan, desired)
+        if resource.settles_alone:
+            after = resource.verify(plan, desired)
     return Outcome(plan.action != "none", {resource.kind: after}, plan.diff, plan.warnings)

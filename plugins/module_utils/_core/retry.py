@@ -26,9 +26,12 @@ def delays(base_s: float = 0.3, cap_s: float = 8.0, chance: Callable[[], float] 
 def call(attempt: Callable[[], T], deadline: Deadline, context: Context, *, tries: int = 6) -> T:
     """Run `attempt`; when it raises a Failure that is `retryable`, wait and try again inside the deadline.
 
-    Whether an error is retryable is decided where it is understood: in the `client.py` that raises it.
+    Whether an error is retryable is decided where it is understood: in the `client.py` that raises it. A call whose
+    lock was lost is not sent.
     """
     for number, pause in enumerate(delays(), start=1):
+        if context.lock is not None:
+            context.lock.check()
         try:
             return attempt()
         except Failure as failure:

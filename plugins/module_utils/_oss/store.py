@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -169,8 +170,10 @@ class FolderStore:
         self.name = str(folder)
 
     def get(self, key: str) -> bytes | None:
-        place = below(self._folder, key)
-        return place.read_bytes() if place.is_file() else None
+        try:
+            return below(self._folder, key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
 
     def put(self, key: str, data: bytes, *, overwrite: bool = False) -> bool:
         place = below(self._folder, key)
@@ -192,8 +195,9 @@ class FolderStore:
                 place = Path(here) / name
                 key = place.relative_to(self._folder).as_posix()
                 if key.startswith(prefix) and not name.startswith(DRAFT):
-                    facts = place.stat()
-                    found.append(Item(key, facts.st_size, f"{facts.st_mtime_ns}-{facts.st_size}"))
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        facts = place.stat()
+                        found.append(Item(key, facts.st_size, f"{facts.st_mtime_ns}-{facts.st_size}"))
         return sorted(found)
 
     def download(self, key: str, path: Path) -> None:

@@ -40,6 +40,7 @@ class Workshop:
     def __init__(self, store: Store, registry: Callable[[str], ImageApi], workspace: Path, context: Context) -> None:
         self._store, self._registry, self._context = store, registry, context
         self._layer, self._scratch = workspace / "layer.tar", workspace / "scratch"
+        self._built: tuple[tuple[object, ...], Image] | None = None
 
     def base(self, source: Reference) -> Base:
         """Of an image for several platforms, the one for linux/amd64. Raises Failure `UnknownImage`."""
@@ -65,6 +66,9 @@ class Workshop:
 
         Raises Failure `DigestMismatch`, `NoSuchKey`.
         """
+        inputs = (name, number, run["run_id"], model.digest, base.digest)
+        if self._built is not None and self._built[0] == inputs:
+            return self._built[1]
         files = {file.path.removeprefix(model.root): file for file in model.files}
         self._context.progress(f"building {name}-v{number}: {len(files)} files, {model.size / 1e6:.1f} MB")
 
@@ -83,7 +87,9 @@ class Workshop:
         }
         if run.get("finished"):  # the run's time, not ours: so the image can be made again
             annotations["org.opencontainers.image.created"] = str(run["finished"])
-        return assemble(base, layer, annotations, f"mlops.ack.model_version {name}-v{number}")
+        image = assemble(base, layer, annotations, f"mlops.ack.model_version {name}-v{number}")
+        self._built = inputs, image
+        return image
 
     def push(self, target: Reference, image: Image, base: Base, source: Reference) -> None:
         """Everything that the registry does not hold yet, the manifest last, under its digest."""

@@ -41,6 +41,7 @@ class TrainingJob(Resource):
     """Result: `state.summary`. A desired state has `state`: present or suspended."""
 
     kind = "job"
+    settles_alone = True
 
     def __init__(
         self,

@@ -72,6 +72,15 @@ options:
             C(< <= > >= == !=), C(and or not), C(+ - * /) and brackets.
           - Excludes O(policy.min_approvals) above 1 and O(policy.forbid_self_approval).
         type: str
+      signed:
+        description: Whether only approvals count that were signed with O(signing_key). Rejections always count.
+        type: bool
+        default: false
+  signing_key:
+    description:
+      - A secret that signs what this task records, and proves what others recorded; needed with O(policy.signed).
+      - Whoever has it can sign for anybody. Give it to the jobs that decide, not to all that can write to the store.
+    type: str
   decision:
     description: Decides now. Recorded with O(reason) and O(approver).
     type: str
@@ -178,8 +187,8 @@ gate:
     ignored: []
 failure:
   description:
-    - Why it failed, for programs. C(code) is C(GatePending), C(GateRejected), C(GateExpired) or C(GateTimedOut) where
-      the gate is not passed; C(details.decide_command) records a decision.
+    - Why it failed, for programs. C(code) is C(GatePending), C(GateRejected), C(GateExpired), C(GateTimedOut) or
+      C(GateAltered) where the gate is not passed; C(details.decide_command) records a decision.
   returned: failure
   type: dict
   sample: {code: GatePending, message: "...", resource: gate/prod/evaluate-model, hint: "...", retryable: false}
@@ -191,12 +200,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.options import OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
 from ansible_collections.mlops.ack.plugins.module_utils._gate.passing import pass_gate
 from ansible_collections.mlops.ack.plugins.module_utils._gate.policy import POLICY
-from ansible_collections.mlops.ack.plugins.module_utils._gate.times import now
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 
 
 def run(params: Params, context: Context) -> Outcome:
-    return pass_gate(params, context, open_store(params, context), now)
+    store = open_store(params, context)
+    return pass_gate(params, context, store, store.now)
 
 
 MODULE = Module(

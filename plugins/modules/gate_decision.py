@@ -49,6 +49,9 @@ options:
   expires_in:
     description: How long an approval counts, for example V(24h). The policy of the gate may make it shorter.
     type: str
+  signing_key:
+    description: A secret that signs the decision; needed where the policy of the gate asks for signatures.
+    type: str
 extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.oss
@@ -111,12 +114,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
 from ansible_collections.mlops.ack.plugins.module_utils._gate.recording import record_decision
-from ansible_collections.mlops.ack.plugins.module_utils._gate.times import now
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 
 
 def run(params: Params, context: Context) -> Outcome:
-    return record_decision(params, context, open_store(params, context), now)
+    store = open_store(params, context)
+    return record_decision(params, context, store, store.now)
 
 
 MODULE = Module(
@@ -131,6 +134,7 @@ MODULE = Module(
         "reason": {"type": "str", "required": True},
         "approver": {"type": "str"},
         "expires_in": {"type": "str"},
+        "signing_key": {"type": "str", "no_log": True},
     },
     run,
     {"mutually_exclusive": [["subject", "subject_digest"]]},

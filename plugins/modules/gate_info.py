@@ -24,7 +24,10 @@ options:
     description: Only subjects with one of these.
     type: list
     elements: str
-    choices: [approved, rejected, pending, expired]
+    choices: [approved, rejected, pending, expired, altered]
+  signing_key:
+    description: Proves the decisions of gates whose policy asks for signatures. Without it none of those counts.
+    type: str
 extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.oss
@@ -71,13 +74,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
 from ansible_collections.mlops.ack.plugins.module_utils._gate.overview import overview
-from ansible_collections.mlops.ack.plugins.module_utils._gate.times import now
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 
 
 def run(params: Params, context: Context) -> Outcome:
     store = open_store(params, context)
-    found = overview(store, now(), params["environment"], params["name"])
+    found = overview(store, store.now(), params["environment"], params["name"], params["signing_key"])
     wanted = params["status"]
     return Outcome(False, {"gates": [each for each in found if wanted is None or each["status"] in wanted]})
 
@@ -88,7 +90,12 @@ MODULE = Module(
         **STORE,
         "name": {"type": "str"},
         "environment": {"type": "str"},
-        "status": {"type": "list", "elements": "str", "choices": ["approved", "rejected", "pending", "expired"]},
+        "status": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["approved", "rejected", "pending", "expired", "altered"],
+        },
+        "signing_key": {"type": "str", "no_log": True},
     },
     run,
 )

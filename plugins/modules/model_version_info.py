@@ -25,6 +25,9 @@ options:
   environment:
     description: Only what serves in this environment, and the versions that ever did.
     type: str
+  signing_key:
+    description: Proves the approvals of gates whose policy asks for signatures; see M(mlops.ack.gate).
+    type: str
 extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.oss
@@ -95,7 +98,6 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
 from ansible_collections.mlops.ack.plugins.module_utils._gate.overview import overview
-from ansible_collections.mlops.ack.plugins.module_utils._gate.times import now
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._registry.lineage import (
     releases_of,
@@ -108,7 +110,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._registry.lineage import
 def run(params: Params, context: Context) -> Outcome:
     store, wanted = open_store(params, context), params["environment"]
     versions, releases = versions_of(store, params["name"]), releases_of(store, params["name"])
-    told = stories(versions, releases, list(overview(store, now())))
+    told = stories(versions, releases, list(overview(store, store.now(), key=params["signing_key"])))
     return Outcome(
         False,
         {
@@ -131,6 +133,7 @@ MODULE = Module(
         "name": {"type": "str", "required": True},
         "version": {"type": "int"},
         "environment": {"type": "str"},
+        "signing_key": {"type": "str", "no_log": True},
     },
     run,
 )

@@ -14,6 +14,7 @@ from .._oss.records import append, history
 from .._oss.store import Store
 from . import rule
 from .policy import Policy, Record, Verdict, ends, judge, same
+from .seal import SEAL, sealed, unproven
 from .sources import decision
 from .subject import Binding
 from .times import moment, stamp
@@ -22,7 +23,7 @@ REQUEST = "mlops.ack/gate-request/v1"
 
 
 class Asked(NamedTuple):
-    """What the gate is asked to release, and by what policy."""
+    """What the gate is asked to release, and by what policy. key: signs decisions, and proves them."""
 
     binding: Binding
     subject: Mapping[str, Any]
@@ -30,6 +31,7 @@ class Asked(NamedTuple):
     policy: Policy
     submitted_by: str | None = None
     launched: Mapping[str, Any] | None = None
+    key: str | None = None
 
 
 class Writes(NamedTuple):
@@ -57,17 +59,21 @@ class Gate(Resource):
     def plan(self, observed: State, desired: State) -> Plan:
         """`desired`: `decisions`, what this run decides, as records without their numbers, may be empty; `is_asked`,
         whether a gate waits for the answer, so that an open one leaves a request for people to find.
+
+        Raises Failure `GateAltered` where the records are not what was written.
         """
         known: list[Record] = list((observed or {})["decisions"])
         requests: list[Record] = list((observed or {})["requests"])
         before = status(known, self._asked, self._now())
+        if before["status"] == "altered":
+            raise self._altered(before)
         new: list[dict[str, Any]] = []
         for word in (desired or {})["decisions"]:
-            if not _repeats(word, [*known, *new], self._asked.policy, self._now()):
-                new.append({**word, "n": _next([*known, *new])})
+            if not _repeats(word, [*known, *new], self._asked, self._now()):
+                new.append(self._next(word, [*known, *new]))
         ruled = self._ruled([*known, *new])
         if ruled and not _same_rule(ruled, known):
-            new.append({**ruled, "n": _next([*known, *new])})
+            new.append(self._next(ruled, [*known, *new]))
         after = status([*known, *new], self._asked, self._now())
         is_open = after["status"] not in ("approved", "rejected")
         request = self._request(requests) if is_open and (desired or {})["is_asked"] else None
@@ -84,7 +90,8 @@ class Gate(Resource):
 
     def apply(self, plan: Plan) -> None:
         for each in plan.work.decisions:
-            append(self._store, self._asked.binding.decisions, {k: v for k, v in each.items() if k != "n"})
+            # sealed again: somebody may have taken the number meanwhile
+            append(self._store, self._asked.binding.decisions, _word(each), self._sealed)
         if plan.work.request is not None:
             append(self._store, self._asked.binding.requests, plan.work.request)
 
@@ -93,8 +100,7 @@ class Gate(Resource):
         if plan.action == "none":
             return plan.after
         found = history(self._store, self._asked.binding.decisions)
-        held = [{k: v for k, v in each.items() if k != "n"} for each in found]
-        lost = [each for each in plan.work.decisions if {k: v for k, v in each.items() if k != "n"} not in held]
+        lost = [each for each in plan.work.decisions if _word(each) not in map(_word, found)]
         if lost:
             raise Failure(
                 "NotApplied",
@@ -105,12 +111,18 @@ class Gate(Resource):
             )
         return status(found, self._asked, self._now())
 
+    def _next(self, word: Record, before: Sequence[Record]) -> dict[str, Any]:
+        return self._sealed({**word, "n": max((int(each["n"]) for each in before), default=0) + 1}, before)
+
+    def _sealed(self, record: Record, before: Sequence[Record]) -> dict[str, Any]:
+        return sealed(record, before, self._asked.key)
+
     def _ruled(self, records: Sequence[Record]) -> dict[str, Any] | None:
         """The rule's decision, where the policy has a rule and no person has decided."""
         asked = self._asked
         if not asked.policy.rule:
             return None
-        people = judge(records, asked.binding, asked.policy, asked.submitted_by, self._now())
+        people = judge(records, asked.binding, asked.policy, asked.submitted_by, self._now(), asked.key)
         if people.status in ("approved", "rejected"):
             return None
         seen = rule.judge(asked.policy.rule, asked.evidence)
@@ -128,6 +140,18 @@ class Gate(Resource):
             submitted_by=asked.submitted_by,
             launched=asked.launched,
             rule={"expression": asked.policy.rule, "values": seen.values},
+        )
+
+    def _altered(self, found: Mapping[str, Any]) -> Failure:
+        binding = self._asked.binding
+        return Failure(
+            "GateAltered",
+            f"The records of the {binding} about {binding.subject_digest} are not what was written: "
+            f"{found['ignored'][0]}.",
+            resource=f"gate/{binding.environment}/{binding.gate}",
+            hint=f"Nothing passes on them. See who writes to {self._store.name}/{binding.decisions}, and restore the "
+            "objects, or move all of them away and decide anew.",
+            details={"values": {"gate_status": "altered", "gate": dict(found)}},
         )
 
     def _request(self, requests: Sequence[Record]) -> dict[str, Any] | None:
@@ -150,7 +174,7 @@ class Gate(Resource):
 
 def status(records: Sequence[Record], asked: Asked, now: datetime) -> dict[str, Any]:
     """The result `gate`: what the records come to."""
-    found = judge(records, asked.binding, asked.policy, asked.submitted_by, now)
+    found = judge(records, asked.binding, asked.policy, asked.submitted_by, now, asked.key)
     if found.status in ("pending", "expired") and asked.policy.rule:
         ruled = [each for each in records if _is_of_rule(each, asked.policy.rule, asked.binding)]
         if ruled:
@@ -183,6 +207,11 @@ def summary(record: Record) -> dict[str, Any]:
     return {key: record.get(key) for key in ("n", "decision", "approver", "reason", "source", "created", "expires")}
 
 
+def _word(record: Record) -> dict[str, Any]:
+    """A decision without its place among the others."""
+    return {name: value for name, value in record.items() if name not in ("n", *SEAL)}
+
+
 def _is_of_rule(record: Record, expression: str, binding: Binding) -> bool:
     address = (record.get("environment"), record.get("gate"), record.get("subject_digest"))
     return (
@@ -198,7 +227,7 @@ def _same_rule(ruled: Record, records: Sequence[Record]) -> bool:
     return last is not None and all(last.get(key) == ruled[key] for key in ("decision", "rule"))
 
 
-def _repeats(word: Record, records: Sequence[Record], policy: Policy, now: datetime) -> bool:
+def _repeats(word: Record, records: Sequence[Record], asked: Asked, now: datetime) -> bool:
     """Whether the approver's last word is this one already, and still counts."""
     mine = [
         each
@@ -212,7 +241,9 @@ def _repeats(word: Record, records: Sequence[Record], policy: Policy, now: datet
         word
     ):
         return False
-    end = ends(last, policy)
+    if "digest" in last and unproven(last, asked.policy.signed, asked.key):
+        return False
+    end = ends(last, asked.policy)
     return end is None or end > now
 
 
@@ -220,7 +251,3 @@ def _span(record: Record) -> float | None:
     """Seconds from the making of a decision to its expiry."""
     made, end = moment(record.get("created")), moment(record.get("expires"))
     return (end - made).total_seconds() if made and end else None
-
-
-def _next(records: Sequence[Record]) -> int:
-    return max((int(each.get("n", 0)) for each in records), default=0) + 1

@@ -30,17 +30,19 @@ def bindings(store: Store, environment: str | None = None, gate: str | None = No
 
 
 def overview(
-    store: Store, now: datetime, environment: str | None = None, gate: str | None = None
+    store: Store, now: datetime, environment: str | None = None, gate: str | None = None, key: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Each gate as `mlops.ack.gate` returns it, judged by the policy of its last request, with what was shown:
     evidence, submitted_by, requested, and `history`: every decision ever made."""
     for binding in bindings(store, environment, gate):
         decisions, requests = history(store, binding.decisions), history(store, binding.requests)
-        yield view(binding, decisions, requests, now)
+        yield view(binding, decisions, requests, now, key)
 
 
-def view(binding: Binding, decisions: Sequence[Record], requests: Sequence[Record], now: datetime) -> dict[str, Any]:
-    asked = asked_last(binding, decisions, requests)
+def view(
+    binding: Binding, decisions: Sequence[Record], requests: Sequence[Record], now: datetime, key: str | None = None
+) -> dict[str, Any]:
+    asked = asked_last(binding, decisions, requests)._replace(key=key)
     return {
         **status(decisions, asked, now),
         "evidence": dict(asked.evidence),

@@ -15,7 +15,7 @@ from .._core.wait import Deadline
 from .._oss.store import Store
 from .gate import Asked, Gate
 from .policy import Policy, admit, barred
-from .sources import decision, is_awx, launcher, person
+from .sources import decision, is_awx, launcher, person, require_key
 from .subject import bind
 from .terminal import Answer, ask
 from .times import seconds
@@ -67,7 +67,9 @@ def _asked(params: Mapping[str, Any], context: Context) -> Asked:
         Policy.of(params["policy"] or {}),
         str(params["submitted_by"] or evidence.get("submitted_by") or "").strip() or None,
         launcher(context),
+        params["signing_key"],
     )
+    require_key(asked.policy, asked.key)
     if asked.policy.forbid_self_approval and not asked.submitted_by:
         raise Failure(
             "MissingOption",

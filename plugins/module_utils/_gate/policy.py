@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from .._core.failure import Failure
 from .._core.options import Spec
 from .._core.spelling import nearest
+from .seal import broken, unproven
 from .subject import Binding, of
 from .times import moment, seconds
 
@@ -18,7 +19,8 @@ SCHEMA = "mlops.ack/gate-decision/v1"
 Record = Mapping[str, Any]
 """A decision: schema, n, environment, gate, subject (None where only its digest was given), subject_digest, decision
 (approve | reject | revoke), approver, reason, created, expires (or None), source (option | record | awx | rule |
-terminal), evidence, submitted_by, launcher; a rule's also rule {expression, values}."""
+terminal), evidence, submitted_by, launcher; a rule's also rule {expression, values}. Its seal: previous, digest,
+signature."""
 
 POLICY: Spec = {
     "policy": {
@@ -30,8 +32,10 @@ POLICY: Spec = {
             "forbid_self_approval": {"type": "bool", "default": False},
             "expires_in": {"type": "str"},
             "rule": {"type": "str"},
+            "signed": {"type": "bool", "default": False},
         },
-    }
+    },
+    "signing_key": {"type": "str", "no_log": True},
 }
 
 SKEW = timedelta(minutes=5)
@@ -46,6 +50,7 @@ class Policy(NamedTuple):
     forbid_self_approval: bool = False
     expires_in_s: int | None = None
     rule: str | None = None
+    signed: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Policy:
@@ -57,6 +62,7 @@ class Policy(NamedTuple):
             bool(given.get("forbid_self_approval")),
             seconds("policy.expires_in", given["expires_in"]) if given.get("expires_in") else None,
             (given.get("rule") or "").strip() or None,
+            bool(given.get("signed")),
         )
         if found.approvers is not None:
             people = {same(name) for name in found.approvers if name}
@@ -129,27 +135,39 @@ class Verdict(NamedTuple):
     """status: what the decisions come to. counted: the records that make it so. ignored: why others do not count.
     approvals: how many count, of how many needed."""
 
-    status: Literal["approved", "rejected", "pending", "expired"]
+    status: Literal["approved", "rejected", "pending", "expired", "altered"]
     counted: tuple[Record, ...] = ()
     ignored: tuple[str, ...] = ()
     approvals: int = 0
 
 
 def judge(
-    records: Sequence[Record], binding: Binding, policy: Policy, submitted_by: str | None, now: datetime
+    records: Sequence[Record],
+    binding: Binding,
+    policy: Policy,
+    submitted_by: str | None,
+    now: datetime,
+    key: str | None = None,
 ) -> Verdict:
     """What people have decided. A rule's records never count: a rule is asked anew each time.
 
     Each approver's latest word counts. One rejection rejects; `min_approvals` different approvers approve; an approval
-    that expired is none; a rejection does not expire; `revoke` takes the approver's own word back.
+    that expired is none; a rejection does not expire; `revoke` takes the approver's own word back. Records that are
+    not what was written decide nothing, and neither do the others then; one that the policy's key did not sign can
+    only reject.
     """
     ignored: list[str] = []
     latest: dict[str, Record] = {}
-    for record in sorted(records, key=lambda each: int(each.get("n", 0))):
+    records = sorted(records, key=lambda each: int(each.get("n", 0)))
+    if why := broken(records):
+        return Verdict("altered", (), (why,))
+    for record in records:
         if record.get("source") == "rule":
             continue
-        why = _unbound(record, binding, now) or barred(
-            policy, str(record["approver"]), str(record["decision"]), submitted_by
+        why = (
+            _unbound(record, binding, now)
+            or barred(policy, str(record["approver"]), str(record["decision"]), submitted_by)
+            or (None if record["decision"] == "reject" else unproven(record, policy.signed, key))
         )
         if why:
             ignored.append(f"decision {record.get('n')}: {why}")

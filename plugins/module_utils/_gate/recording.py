@@ -16,7 +16,7 @@ from .._oss.store import Store
 from .gate import Asked, Gate
 from .overview import asked_last, bindings, overview
 from .policy import admit, same
-from .sources import decision, launcher, person
+from .sources import decision, launcher, person, require_key
 from .subject import Binding, digest, named, resolve
 from .times import seconds
 
@@ -82,7 +82,12 @@ def _said(history: Sequence[Mapping[str, Any]], params: Mapping[str, Any], appro
 def _asked(params: Mapping[str, Any], binding: Binding, store: Store) -> Asked:
     asked = asked_last(binding, history(store, binding.decisions), history(store, binding.requests))
     # a rule was asked by the gate already; here a person speaks
-    return asked._replace(policy=asked.policy._replace(rule=None), subject=params["subject"] or asked.subject)
+    require_key(asked.policy, params["signing_key"])
+    return asked._replace(
+        policy=asked.policy._replace(rule=None),
+        subject=params["subject"] or asked.subject,
+        key=params["signing_key"],
+    )
 
 
 def _revocable(store: Store, binding: Binding, approver: str) -> None:

@@ -55,6 +55,16 @@ def person(given: str | None, context: Context) -> str:
     return _line("approver", name, LONGEST_NAME)
 
 
+def require_key(policy: Policy, key: str | None) -> None:
+    """A decision that the policy would not believe is not recorded. Raises Failure `MissingOption`."""
+    if policy.signed and not key:
+        raise Failure(
+            "MissingOption",
+            "policy.signed is set, but there is no key to sign and to prove decisions with.",
+            hint="Set signing_key.",
+        )
+
+
 def decision(
     binding: Binding,
     subject: Mapping[str, Any] | None,

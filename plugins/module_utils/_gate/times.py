@@ -26,11 +26,6 @@ def seconds(field: str, text: str) -> int:
     return length
 
 
-def now() -> datetime:
-    """The time that records are made at."""
-    return datetime.now(UTC)
-
-
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

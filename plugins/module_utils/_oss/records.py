@@ -11,7 +11,7 @@ Every record has `schema`: `mlops.ack/<kind>/v1`. Times are RFC 3339 in UTC.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._core.failure import Failure
@@ -56,12 +56,20 @@ def write_once(store: Store, key: str, record: Mapping[str, Any]) -> bool:
     return wrote
 
 
-def append(store: Store, prefix: str, record: Mapping[str, Any]) -> int:
-    """Write a record as `<prefix>/<n>.json`, n the next free number from 1; returns n. Two writers get two numbers."""
-    last = history(store, prefix)
-    number = last[-1]["n"] + 1 if last else 1
-    for n in range(number, number + TRIES):
-        numbered = {**record, "n": n}
+def append(
+    store: Store,
+    prefix: str,
+    record: Mapping[str, Any],
+    finish: Callable[[Mapping[str, Any], Sequence[Record]], Mapping[str, Any]] = lambda numbered, before: numbered,
+) -> int:
+    """Write a record as `<prefix>/<n>.json`, n the next free number from 1; returns n. Two writers get two numbers.
+
+    `finish` makes what is written of the numbered record and those before it.
+    """
+    for _try in range(TRIES):
+        before = history(store, prefix)
+        n = before[-1]["n"] + 1 if before else 1
+        numbered = finish({**record, "n": n}, before)
         key = f"{prefix.rstrip('/')}/{n}.json"
         if store.put(key, _bytes(numbered)) or read(store, key) == _plain(numbered):
             return n  # the second: our own write, whose answer was lost

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +35,10 @@ STORE: Spec = {
     }
 }
 """The option `store`; its documentation is the fragment mlops.ack.store."""
+
+
+SKEW = timedelta(minutes=5)
+"""How far this machine's clock may be from the bucket's before no time of a record could be believed."""
 
 
 class Item(NamedTuple):
@@ -69,6 +75,9 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Deleting what is not there is success."""
 
+    def now(self) -> datetime:
+        """The time that records get, the same for every machine that writes here. Raises Failure `ClockSkew`."""
+
     def url(self, key: str, method: str, expires_s: int, endpoint: str | None = None) -> str:
         """A URL that permits one method on one key for a while (at most 7 days). It is a secret.
 
@@ -92,6 +101,7 @@ class OssStore:
         self._bucket = oss.bucket(bucket)
         self.name = f"oss://{joined(bucket, self._prefix)}"
         self._is_unversioned = False
+        self._ahead: timedelta | None = None
 
     def get(self, key: str) -> bytes | None:
         name = self._key(key)
@@ -134,6 +144,28 @@ class OssStore:
         cut = len(self._prefix) + 1 if self._prefix else 0
         found = listing.objects(self._oss, self._bucket, self._start(prefix))
         return sorted(Item(each.key[cut:], each.size, each.etag) for each in found if each.key[cut:])
+
+    def now(self) -> datetime:
+        ahead = self._clock_ahead()
+        if abs(ahead) > SKEW:
+            raise Failure(
+                "ClockSkew",
+                f"This machine's clock is {round(abs(ahead).total_seconds())} s "
+                f"{'ahead of' if ahead > timedelta() else 'behind'} that of {self.name}; "
+                f"{round(SKEW.total_seconds())} s are allowed.",
+                resource=f"bucket/{self._bucket_name}",
+                hint="Correct this machine's clock (for example with chrony), then run again.",
+                details={"ahead_s": round(ahead.total_seconds())},
+            )
+        return datetime.now(UTC) - ahead
+
+    def _clock_ahead(self) -> timedelta:
+        """Of the bucket's clock, ours; asked once."""
+        if self._ahead is None:
+            told = self._oss.call(f"read the clock of {self.name}", lambda: self._bucket.list_objects_v2(max_keys=1))
+            date = told.headers.get("Date")
+            self._ahead = datetime.now(UTC) - parsedate_to_datetime(date) if date else timedelta()
+        return self._ahead
 
     def download(self, key: str, path: Path) -> None:
         fetch(self._oss, self._bucket, self._key(key), path, f"{self.name}/{key}")
@@ -211,6 +243,9 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         below(self._folder, key).unlink(missing_ok=True)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def url(self, key: str, method: str, expires_s: int, endpoint: str | None = None) -> str:
         raise Failure(

@@ -36,6 +36,7 @@ OPTIONS: dict[str, Any] = {
     "awx_approved_by": None,
     "timeout": "10m",
     "resume_command": None,
+    "signing_key": None,
 }
 RECORD: dict[str, Any] = {
     "name": "evaluate-model",
@@ -46,6 +47,7 @@ RECORD: dict[str, Any] = {
     "reason": "0.97 on holdout",
     "approver": "alice",
     "expires_in": None,
+    "signing_key": None,
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._gate.policy import Policy, admit, judge
+from ansible_collections.mlops.ack.plugins.module_utils._gate.seal import sealed
 from ansible_collections.mlops.ack.plugins.module_utils._gate.sources import decision
 from ansible_collections.mlops.ack.plugins.module_utils._gate.subject import bind
 
@@ -35,6 +36,14 @@ def no(approver: str = "alice", n: int = 1, **changes: Any) -> dict[str, Any]:
 
 def back(approver: str = "alice", n: int = 1, **changes: Any) -> dict[str, Any]:
     return word("revoke", approver, n, **changes)
+
+
+def written(records: list[dict[str, Any]], key: str | None = None) -> list[dict[str, Any]]:
+    """As the store holds them: sealed one after the other, by number."""
+    found: list[dict[str, Any]] = []
+    for record in sorted(records, key=lambda each: int(each["n"])):
+        found.append(sealed(record, found, key))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,7 @@ def back(approver: str = "alice", n: int = 1, **changes: Any) -> dict[str, Any]:
 def test_what_decisions_come_to(
     records: list[dict[str, Any]], policy: Policy, submitted_by: str | None, status: str, approvals: int
 ) -> None:
-    found = judge(records, HERE, policy, submitted_by, NOW)
+    found = judge(written(records)[::-1], HERE, policy, submitted_by, NOW)
     assert (found.status, found.approvals) == (status, approvals)
 
 
@@ -98,7 +107,7 @@ def test_what_decisions_come_to(
     ],
 )
 def test_a_decision_that_is_replayed_or_forged_releases_nothing(changes: dict[str, Any], says: str) -> None:
-    found = judge([yes(**changes)], HERE, OPEN, None, NOW)
+    found = judge(written([yes(**changes)]), HERE, OPEN, None, NOW)
     assert (found.status, found.approvals) == ("pending", 0)
     assert says in found.ignored[0]
 
@@ -106,7 +115,7 @@ def test_a_decision_that_is_replayed_or_forged_releases_nothing(changes: dict[st
 @pytest.mark.parametrize("field", list(SUBJECT))
 def test_a_decision_about_one_digest_releases_no_other(field: str) -> None:
     there = bind("prod", "evaluate-model", {**SUBJECT, field: "sha256:dd"})
-    assert judge([yes()], there, OPEN, None, NOW).status == "pending"
+    assert judge(written([yes()]), there, OPEN, None, NOW).status == "pending"
 
 
 @pytest.mark.parametrize(
@@ -160,3 +169,98 @@ def test_names_that_could_leave_their_folder_are_refused(name: str) -> None:
     for names in ((name, "g"), ("prod", name)):
         with pytest.raises(Failure, match="allowed are"):
             bind(*names, SUBJECT)
+
+
+# -- the seal ----------------------------------------------------------------------------------------------------------
+
+KEY, OTHER_KEY = "correct-horse-battery", "another-key-entirely"
+SIGNED = Policy(signed=True)
+
+
+def edited(n: int, **changes: Any) -> Any:
+    return lambda records: [{**each, **changes} if each["n"] == n else each for each in records]
+
+
+def resealed(n: int, **changes: Any) -> Any:
+    """Edited by somebody who knows how a digest is made."""
+
+    def edit(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        content = {k: v for k, v in records[n - 1].items() if k not in ("digest", "signature")}
+        return [*records[: n - 1], sealed({**content, **changes}, records[: n - 1], None), *records[n:]]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        pytest.param(edited(1, decision="approve"), "decision 1 was edited", id="a rejection made an approval"),
+        pytest.param(edited(2, approver="bob"), "decision 2 was edited", id="another name"),
+        pytest.param(edited(2, expires="2099-01-01T00:00:00Z"), "decision 2 was edited", id="a longer life"),
+        pytest.param(edited(2, created="2026-11-22T11:59:59Z"), "decision 2 was edited", id="made younger"),
+        pytest.param(resealed(1, decision="approve"), "names another record before it", id="with a new digest"),
+        pytest.param(lambda records: records[1:], "decision 1 is missing", id="the rejection taken away"),
+        pytest.param(
+            lambda records: [{**records[1], "n": 1}], "decision 1 was edited", id="taken away, and the next renamed"
+        ),
+        pytest.param(
+            lambda records: [records[0], records[1], {**records[1], "n": 3}], "decision 3 was edited", id="copied"
+        ),
+        pytest.param(
+            lambda records: [{k: v for k, v in records[0].items() if k not in ("digest", "previous")}, records[1]],
+            "names another record before it",
+            id="its seal torn off",
+        ),
+    ],
+)
+def test_records_that_are_not_what_was_written_decide_nothing(edit: Any, says: str) -> None:
+    records = written([no("alice", 1), yes("carol", 2)])
+    assert judge(records, HERE, OPEN, None, NOW).status == "rejected"
+    found = judge(edit(records), HERE, OPEN, None, NOW)
+    assert (found.status, found.approvals) == ("altered", 0)
+    assert says in found.ignored[0]
+
+
+@pytest.mark.parametrize(
+    ("records", "key", "status", "says"),
+    [
+        pytest.param(written([yes()], KEY), KEY, "approved", "", id="signed with the key"),
+        pytest.param(written([yes()]), KEY, "pending", "not signed", id="not signed"),
+        pytest.param(written([yes()], OTHER_KEY), KEY, "pending", "another key", id="signed with another key"),
+        pytest.param(written([yes()], KEY), None, "pending", "another key", id="nothing to prove it with"),
+        pytest.param(written([yes("alice", 1), no("bob", 2)]), KEY, "rejected", "", id="anybody may say no"),
+        pytest.param(
+            [*written([no()], KEY), sealed(back("alice", 2), written([no()], KEY), None)],
+            KEY,
+            "rejected",
+            "not signed",
+            id="a no is not taken back without the key",
+        ),
+        pytest.param(
+            resealed(1, decision="approve")(written([no()], KEY)), KEY, "pending", "not signed", id="made a yes"
+        ),
+        pytest.param(
+            [
+                {
+                    **resealed(1, approver="bob")(written([yes()], KEY))[0],
+                    "signature": written([yes()], KEY)[0]["signature"],
+                }
+            ],
+            KEY,
+            "pending",
+            "another key",
+            id="with the signature of something else",
+        ),
+    ],
+)
+def test_where_the_policy_asks_for_signatures_only_the_key_approves(
+    records: list[dict[str, Any]], key: str | None, status: str, says: str
+) -> None:
+    found = judge(records, HERE, SIGNED, None, NOW, key)
+    assert found.status == status
+    assert says in " ".join(found.ignored)
+
+
+def test_a_decision_without_a_seal_can_only_reject() -> None:
+    assert judge([yes()], HERE, OPEN, None, NOW).ignored == ("decision 1: it has no digest",)
+    assert judge([no()], HERE, OPEN, None, NOW).status == "rejected"

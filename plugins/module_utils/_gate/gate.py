@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from .._core import rule
 from .._core.failure import Failure
 from .._core.resource import Change, Plan, Resource, State
 from .._oss.records import append, history
 from .._oss.store import Store
-from . import rule
 from .policy import Policy, Record, Verdict, ends, judge, same
 from .seal import SEAL, sealed, unproven
 from .sources import decision

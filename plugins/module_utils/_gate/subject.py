@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .._core.failure import Failure
+from .._core.rule import flat
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -108,15 +109,3 @@ def resolve(wanted: str, known: Iterable[str]) -> str:
             details={"known": listed},
         )
     return meant[0]
-
-
-def flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """(dotted path, value) of every leaf, in the order given."""
-    found: list[tuple[str, Any]] = []
-    for key, item in value.items():
-        path = f"{prefix}{key}"
-        if isinstance(item, Mapping) and item:
-            found += flat(item, f"{path}.")
-        else:
-            found.append((path, item))
-    return found

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.context import Context
-from .subject import Binding, flat
+from .._core.rule import flat
+from .subject import Binding
 
 WIDEST = 200
 MOST = 12

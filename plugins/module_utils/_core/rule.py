@@ -10,9 +10,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from .._core.failure import Failure
-from .._core.spelling import nearest
-from .subject import flat
+from .failure import Failure
+from .spelling import nearest
 
 LONGEST = 1000
 
@@ -48,6 +47,18 @@ def judge(rule: str, evidence: Mapping[str, Any]) -> Judgement:
     an unknown name, for a value that is no finite number where one is needed, and for a result that is no truth value.
     """
     return Judgement(*_Reader(rule, evidence).read())
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """(dotted path, value) of every leaf, in the order given."""
+    found: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        path = f"{prefix}{key}"
+        if isinstance(item, Mapping) and item:
+            found += flat(item, f"{path}.")
+        else:
+            found.append((path, item))
+    return found
 
 
 class _Reader:

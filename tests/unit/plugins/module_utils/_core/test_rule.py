@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
-from ansible_collections.mlops.ack.plugins.module_utils._gate.rule import judge
+from ansible_collections.mlops.ack.plugins.module_utils._core.rule import judge
 
 EVIDENCE: dict[str, Any] = {
     "accuracy": 0.97,

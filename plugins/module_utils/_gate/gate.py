@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from .._core import rule
 from .._core.failure import Failure
 from .._core.resource import Change, Plan, Resource, State
+from .._core.times import moment, stamp
 from .._oss.records import append, history
 from .._oss.store import Store
 from .policy import Policy, Record, Verdict, ends, judge, same
 from .seal import SEAL, sealed, unproven
 from .sources import decision
 from .subject import Binding
-from .times import moment, stamp
 
 REQUEST = "mlops.ack/gate-request/v1"
 

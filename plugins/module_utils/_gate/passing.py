@@ -11,6 +11,7 @@ from typing import Any
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.resource import Outcome, reconcile
+from .._core.times import seconds
 from .._core.wait import Deadline
 from .._oss.store import Store
 from .gate import Asked, Gate
@@ -18,7 +19,6 @@ from .policy import Policy, admit, barred
 from .sources import decision, is_awx, launcher, person, require_key
 from .subject import bind
 from .terminal import Answer, ask
-from .times import seconds
 from .words import brief, decide_command
 
 WORDS = {"timed_out": "refused, because nobody decided in time"}

@@ -11,9 +11,9 @@ from typing import Any, Literal, NamedTuple
 from .._core.failure import Failure
 from .._core.options import Spec
 from .._core.spelling import nearest
+from .._core.times import moment, seconds
 from .seal import broken, unproven
 from .subject import Binding, of
-from .times import moment, seconds
 
 SCHEMA = "mlops.ack/gate-decision/v1"
 Record = Mapping[str, Any]

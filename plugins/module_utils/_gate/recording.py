@@ -11,6 +11,7 @@ from typing import Any
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.resource import Outcome, reconcile
+from .._core.times import seconds
 from .._oss.records import history
 from .._oss.store import Store
 from .gate import Asked, Gate
@@ -18,7 +19,6 @@ from .overview import asked_last, bindings, overview
 from .policy import admit, same
 from .sources import decision, launcher, person, require_key
 from .subject import Binding, digest, named, resolve
-from .times import seconds
 
 
 def record_decision(params: Mapping[str, Any], context: Context, store: Store, now: Callable[[], datetime]) -> Outcome:

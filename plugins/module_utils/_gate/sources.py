@@ -12,9 +12,9 @@ from typing import Any
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.times import stamp
 from .policy import SCHEMA, Policy
 from .subject import Binding
-from .times import stamp
 
 LONGEST_NAME, LONGEST_REASON = 128, 4000
 

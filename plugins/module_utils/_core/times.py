@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from .._core.failure import Failure
+from .failure import Failure
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _FORM = re.compile(r"(\d+)\s*([smhdw]?)")

@@ -176,7 +176,16 @@ class KubeClient:
         self, namespace: str, name: str, port: int | str, path: str, *, method: str = "GET", body: Any = None
     ) -> tuple[int, str]:
         """(status, text) of one HTTP call to a Service, through the API server's proxy."""
-        target = f"/api/v1/namespaces/{quote(namespace)}/services/{quote(name)}:{port}/proxy/{path.lstrip('/')}"
+        return self._proxied("services", namespace, name, port, path, method, body)
+
+    def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]:
+        """(status, text) of one GET to a Pod, through the API server's proxy."""
+        return self._proxied("pods", namespace, name, port, path, "GET", None)
+
+    def _proxied(
+        self, what: str, namespace: str, name: str, port: int | str, path: str, method: str, body: Any
+    ) -> tuple[int, str]:
+        target = f"/api/v1/namespaces/{quote(namespace)}/{what}/{quote(name)}:{port}/proxy/{path.lstrip('/')}"
         status, _headers, data = self._send(method, target, {}, body, JSON, self._deadline())
         return status, data.decode(errors="replace")
 

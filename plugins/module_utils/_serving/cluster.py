@@ -40,6 +40,9 @@ class KubeCluster:
     ) -> tuple[int, str]:
         return self._bounded.service(namespace, name, port, path, method=method, body=body)
 
+    def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]:
+        return self._bounded.pod(namespace, name, port, path)
+
     def plan(self, manifests: Sequence[Object]) -> Sequence[ObjectPlan]:
         return plan_objects(self._client, manifests, self._namespace)
 

@@ -51,6 +51,29 @@ VERIFY: Spec = {
     "always": {"type": "bool", "default": False},
 }
 
+ANALYSIS: Spec = {
+    "interval": {"type": "str", "default": "10s"},
+    "count": {"type": "int", "default": 3},
+    "failure_limit": {"type": "int", "default": 0},
+    "min_requests": {"type": "int", "default": 1},
+    "success_condition": {"type": "str"},
+    "failure_condition": {"type": "str"},
+    "prometheus": {
+        "type": "dict",
+        "options": {
+            "url": {"type": "str", "required": True},
+            "queries": {"type": "dict", "required": True},
+            "headers": {"type": "dict", "no_log": True},
+        },
+    },
+}
+
+STEP: Spec = {
+    "weight": {"type": "int", "required": True},
+    "pause": {"type": "str"},
+    "analysis": {"type": "dict", "options": ANALYSIS},
+}
+
 SERVING: Spec = {
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "required": True},
@@ -62,6 +85,9 @@ SERVING: Spec = {
     "route": {"type": "dict", "options": ROUTE},
     "verify": {"type": "dict", "options": VERIFY},
     "golden": {"type": "bool", "default": True},
+    "steps": {"type": "list", "elements": "dict", "options": STEP},
+    "retry": {"type": "bool", "default": False},
     "decision": {"type": "dict"},
+    "reason": {"type": "str"},
     "released_by": {"type": "str"},
 }

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from .._core.failure import Failure
 from .._core.resource import Change, differences
 from .._kube.apply import ObjectPlan
 from .._kube.capacity import Ask
@@ -19,6 +20,7 @@ from .live import AUTOSCALER, Live
 from .predictor import Revision
 from .routes import Backend, Object
 from .shape import AutoScale, Serving
+from .steps import Shift, Step, shift
 
 
 class Scale(NamedTuple):
@@ -29,13 +31,22 @@ class Scale(NamedTuple):
     is_up: bool
 
 
+class Stage(NamedTuple):
+    """One step on the way: what then has which weight, and how that is written."""
+
+    step: Step
+    weights: Mapping[str, int]
+    route: tuple[ObjectPlan, ...]
+
+
 @dataclass(frozen=True)
 class Desired:
-    """All that is wanted, rendered."""
+    """All that is wanted, rendered. `options`: those that make it, for the record."""
 
     serving: Serving
     revisions: tuple[Revision, ...]
     routes: tuple[Object, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rendered_digest(self) -> str:
@@ -56,18 +67,22 @@ class Work:
     """The steps of a release in their order; what is empty is not done.
 
     `prepare` and `scales`: the new predictors, which nobody asks yet. `unproven`: those of them that must answer before
-    they get traffic. `warm`: the present route with the new ones at weight 0. `switch`: the wanted route with the old
-    ones at weight 0. `route`: the wanted route. `stale`: what has no traffic any more. `record`: what then serves.
+    they get traffic. `warm`: the present route with the new ones at weight 0. `stages`: the steps that are left, of
+    `shift`. `switch`: the wanted route with the old ones at weight 0. `route`: the wanted route. `stale`: what has no
+    traffic any more. `record`: what then serves. `before`: the routes before this release, to go back to.
     """
 
     prepare: tuple[ObjectPlan, ...] = ()
     scales: tuple[Scale, ...] = ()
     unproven: tuple[Revision, ...] = ()
     warm: tuple[ObjectPlan, ...] = ()
+    stages: tuple[Stage, ...] = ()
     switch: tuple[ObjectPlan, ...] = ()
     route: tuple[ObjectPlan, ...] = ()
     stale: tuple[Ref, ...] = ()
     record: Mapping[str, Any] | None = None
+    before: tuple[Object, ...] = ()
+    shift: Shift | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -79,13 +94,80 @@ class Work:
         return any(step.action != "none" for step in self.route)
 
 
-def desire(serving: Serving, revisions: Sequence[Revision]) -> Desired:
+def desire(serving: Serving, revisions: Sequence[Revision], options: Mapping[str, Any] | None = None) -> Desired:
     """The route over the revisions, in the order in which the user names the predictors."""
     backends = [
         Backend(each.predictor.name, str(each.version.reference), each.name, each.predictor.share) for each in revisions
     ]
     rendered = routes.render(serving.route, serving.name, serving.namespace, backends)
-    return Desired(serving, tuple(revisions), tuple(rendered))
+    return Desired(serving, tuple(revisions), tuple(rendered), options or {})
+
+
+def shifting(desired: Desired, live: Live) -> Shift | None:
+    """The traffic to move, where the user wants that in steps and something serves already.
+
+    Raises Failure `InvalidOption` where the steps would lead from one kind of route to another.
+    """
+    before = routes.before(live.routes)
+    moved = shift(_weights(routes.backends(before)), _weights(desired.backends))
+    if not desired.serving.steps or not sum(moved.base.values()):
+        return None
+    kinds, wanted = ({route["kind"] for route in each} for each in (before, desired.routes))
+    if kinds != wanted:
+        raise Failure(
+            "InvalidOption",
+            f"steps cannot lead from {' and '.join(sorted(kinds))} to {' and '.join(sorted(wanted))}: two gateways"
+            " share no weights.",
+            hint="Change the route's type in a run without steps.",
+        )
+    return moved
+
+
+def under_way(desired: Desired, live: Live, weights: Mapping[str, int]) -> list[Object]:
+    """The wanted route with other weights, and with the back ends that are on their way out. It remembers the route
+    before the release.
+    """
+    before = routes.before(live.routes)
+    known = {backend.service: backend for backend in (*routes.backends(before), *live.backends, *desired.backends)}
+    order = [backend.service for backend in desired.backends]
+    order += [service for service in known if service not in order]
+    serving = desired.serving
+    rendered = routes.render(
+        serving.route,
+        serving.name,
+        serving.namespace,
+        [known[service]._replace(weight=weights.get(service, 0)) for service in order],
+    )
+    return routes.marked(rendered, before)
+
+
+def has_begun(moved: Shift, live: Live) -> bool:
+    """Whether an earlier run has given traffic to what is new."""
+    return moved.share(_weights(live.backends)) > moved.share(moved.base)
+
+
+def _weights(backends: Sequence[Backend]) -> dict[str, int]:
+    return {backend.service: backend.weight for backend in backends}
+
+
+def at_stage(entries: Sequence[Mapping[str, Any]], desired: Desired, stage: Stage, live: Live) -> list[dict[str, Any]]:
+    """The predictors while a stage waits: the wanted ones with its weights, and those on their way out."""
+    names = [revision.name for revision in desired.revisions]
+    found = [
+        {**entry, "traffic_percentage": stage.weights.get(name, 0)} for entry, name in zip(entries, names, strict=True)
+    ]
+    for entry in live.predictors():
+        service = f"{live.name}-{entry['name']}-{entry['revision']}"
+        if service not in names:
+            found.append({**entry, "traffic_percentage": stage.weights.get(service)})
+    return sorted(found, key=lambda entry: (-(entry["traffic_percentage"] or 0), entry["name"]))
+
+
+def stages(desired: Desired, live: Live, moved: Shift | None) -> list[tuple[Step, dict[str, int]]]:
+    """The steps that are left, each with its weights."""
+    if moved is None:
+        return []
+    return [(step, moved.at(step.weight)) for step in moved.ahead(desired.serving.steps, _weights(live.backends))]
 
 
 def scales(desired: Desired, live: Live) -> tuple[Scale, ...]:

@@ -16,10 +16,18 @@ from .predictor import Revision
 from .routes import Object
 
 SCHEMA = "mlops.ack/release/v1"
+ATTEMPT = "mlops.ack/release-attempt/v1"
+
+# What a release that was stopped says about the release itself; all else may have been the surroundings.
+REFUSED = frozenset({"AnalysisFailed", "GateRejected"})
 
 
 def prefix(model: str, environment: str) -> str:
     return f"models/{model}/environments/{environment}/releases"
+
+
+def attempts_prefix(model: str, environment: str) -> str:
+    return f"models/{model}/environments/{environment}/attempts"
 
 
 def rendered_digest(revisions: Sequence[Revision], routes: Sequence[Object]) -> str:
@@ -57,6 +65,16 @@ def last(store: Store, model: str, environment: str, serving: str) -> dict[str, 
     return None
 
 
+def attempts(store: Store, model: str, environment: str, serving: str) -> list[dict[str, Any]]:
+    """The releases of one tfserving that were brought back, by rising number."""
+    return [each for each in records.history(store, attempts_prefix(model, environment)) if each["serving"] == serving]
+
+
+def releases(store: Store, model: str, environment: str, serving: str) -> list[dict[str, Any]]:
+    """All releases of one tfserving, by rising number."""
+    return [each for each in records.history(store, prefix(model, environment)) if each.get("serving") == serving]
+
+
 def is_same(record: Mapping[str, Any] | None, predictors: Sequence[Mapping[str, Any]], rendered: str) -> bool:
     """Whether `record` already says that exactly this serves."""
     if record is None:
@@ -74,8 +92,14 @@ def new(
     decision: Mapping[str, Any] | None,
     replaces: int | None,
     by: str,
+    reason: str = "",
+    options: Mapping[str, Any] | None = None,
+    undone: Mapping[str, Any] | None = None,
+    restores: int | None = None,
 ) -> dict[str, Any]:
-    """A release record; its number comes from `records.append`."""
+    """A release record; its number comes from `records.append`. `options` make the same release again. `restores`:
+    the release that a rollback went back to; `undone`: number and rendered digest of the one it took away.
+    """
     return {
         "schema": SCHEMA,
         "environment": environment,
@@ -85,6 +109,49 @@ def new(
         "rendered_digest": rendered,
         "decision": decision,
         "replaces": replaces,
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "restores": restores,
+        "undone": undone,
+        "options": options,
+        "reason": reason,
+        "time": now(),
+        "by": by,
+    }
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def attempt(
+    *,
+    environment: str,
+    serving: str,
+    namespace: str,
+    predictors: Sequence[Mapping[str, Any]],
+    rendered: str,
+    decision: Mapping[str, Any] | None,
+    serves_on: int | None,
+    step: int | None,
+    code: str,
+    reason: str,
+    measurements: Sequence[Mapping[str, Any]],
+    by: str,
+) -> dict[str, Any]:
+    """The record of a release that was brought back, and why. `serves_on`: the release that serves instead."""
+    return {
+        "schema": ATTEMPT,
+        "outcome": "rolled_back",
+        "environment": environment,
+        "serving": serving,
+        "namespace": namespace,
+        "predictors": list(predictors),
+        "rendered_digest": rendered,
+        "decision": decision,
+        "serves_on": serves_on,
+        "step": step,
+        "code": code,
+        "reason": reason,
+        "measurements": list(measurements),
+        "time": now(),
         "by": by,
     }

@@ -4,22 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.wait import Deadline
 from .._kube.apply import ObjectPlan
 from .._kube.kinds import Ref
-from . import split
+from . import analysis, split
 from .endpoint import Connection, Request
 from .live import DEPLOYMENT, Live, Reader, gateway_address, is_ready
-from .plan import Desired, Work
+from .plan import Desired, Stage, Work
 from .predictor import Revision
 from .readiness import Proxy, check_golden, wait_available
-from .routes import Object, as_written
+from .routes import Object, with_idle
 from .split import Asker, Split
+from .watch import Watch
 
 # A gateway's status may be ahead of its proxies: they get this long to learn of a route, or of a back end's pods.
 PROPAGATION_S = 2.0
@@ -32,14 +33,30 @@ class Cluster(Reader, Proxy, Protocol):
     def apply(self, steps: Sequence[ObjectPlan]) -> None: ...
     def scale(self, ref: Ref, replicas: int) -> None: ...
     def delete(self, ref: Ref) -> None: ...
+    def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]: ...
     def wait_ready(self, refs: Sequence[Ref], deadline: Deadline) -> None:
         """Until Deployments have all their replicas, or routes are taken by their gateway. Fails early."""
+
+
+class Gatekeeper(Protocol):
+    """People, about one subject."""
+
+    def is_approved(self, subject: Mapping[str, Any]) -> bool:
+        """Whether they have approved it. Asks nobody. Raises Failure `GateRejected`."""
+
+    def ask(self, subject: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+        """Returns where they approve. Raises Failure `GateRejected`, and one of `UNDECIDED`."""
+
+
+UNDECIDED = frozenset({"GatePending", "GateExpired", "GateTimedOut"})
+"""Failures after which a release stays where it is: a later run goes on."""
 
 
 class Release:
     """Carries out one `Work`. `deadline` None: starts what can be started, and waits for nothing.
 
-    `warnings` says what was left for the next run; `split` holds the count, where there was one.
+    `warnings` says what was left for the next run; `split` holds the count, where there was one; `measured` the
+    measurements of the last step; `reached` its weight; `is_back`: the previous weights were brought back.
     """
 
     def __init__(
@@ -50,11 +67,17 @@ class Release:
         deadline: Deadline | None,
         context: Context,
         connect: Callable[[Request], Asker] = Connection,
+        gate: Gatekeeper | None = None,
+        attempt: int = 1,
     ) -> None:
         self._cluster, self._desired, self._live = cluster, desired, live
         self._deadline, self._context, self._connect = deadline, context, connect
+        self._gate, self._attempt = gate, attempt
         self.warnings: list[str] = []
         self.split: Split | None = None
+        self.measured: list[dict[str, Any]] = []
+        self.reached: int | None = None
+        self.is_back = False
 
     def run(self, work: Work) -> bool:
         """False: the new predictors are not ready, no traffic was moved. Raises what keeps the release from its end;
@@ -67,6 +90,8 @@ class Release:
         if work.warm:
             self._cluster.apply(work.warm)
             self._context.sleep(PROPAGATION_S)
+        for stage in work.stages:
+            self._take(stage, work)
         self._move(work)
         if work.switch:
             self._context.sleep(PROPAGATION_S)
@@ -100,30 +125,121 @@ class Release:
                 check_golden(self._cluster, self._live.namespace, revision, deadline, self._context)
         return True
 
+    def first_open(self, work: Work) -> Stage | None:
+        """The first step at which a person has to be asked, for all that is known before anything is measured."""
+        return next(
+            (
+                stage
+                for stage in work.stages
+                if stage.step.asks and not self._gatekeeper.is_approved(self._subject(stage))
+            ),
+            None,
+        )
+
+    def _take(self, stage: Stage, work: Work) -> None:
+        """One step: its weights, then all that has to say yes. A no brings the previous weights back."""
+        assert self._deadline is not None
+        self.reached, self.measured = stage.step.weight, []
+        shares = ", ".join(f"{service} {share} %" for service, share in stage.weights.items())
+        self._context.progress(f"step {stage.step.weight} %: {shares}")
+        try:
+            if any(step.action != "none" for step in stage.route):
+                self._cluster.apply(stage.route)
+                self._cluster.wait_ready(_waited(stage.route), self._deadline)
+                self._context.sleep(PROPAGATION_S)
+            self._hold(stage, work)
+        except Failure as failure:
+            if failure.code not in UNDECIDED:
+                self._move_back(work, failure)
+            raise
+
+    def _hold(self, stage: Stage, work: Work) -> None:
+        step, subject = stage.step, self._subject(stage)
+        asked = step.analysis is not None or step.asks
+        if not (asked and self._gatekeeper.is_approved(subject)):
+            why = self._analyse(stage, work)
+            if step.asks or why:
+                self._gatekeeper.ask(subject, self._evidence(stage, why))
+        if step.pause_s:
+            analysis.rest(step.pause_s, self._context, f"step {step.weight} %: goes on")
+
+    @property
+    def _gatekeeper(self) -> Gatekeeper:
+        assert self._gate is not None, "steps that ask need a gate"
+        return self._gate
+
+    def _subject(self, stage: Stage) -> dict[str, Any]:
+        """What a decision at a step releases: this release, this weight, this attempt."""
+        return {
+            "release": self._desired.rendered_digest,
+            "step": f"{stage.step.weight} %",
+            "attempt": self._attempt,
+        }
+
+    def _evidence(self, stage: Stage, why: str) -> dict[str, Any]:
+        last = self.measured[-1]["values"] if self.measured else {}
+        serves = {revision.predictor.name: str(revision.version.reference) for revision in self._desired.revisions}
+        return {
+            "serving": self._desired.serving.name,
+            "step": f"{stage.step.weight} %",
+            "serves": serves,
+            **({"undecided": why} if why else {}),
+            **{key: value for key, value in last.items() if key != analysis.PREDICTOR},
+        }
+
+    def _analyse(self, stage: Stage, work: Work) -> str:
+        """Nothing where the numbers say yes; why they say nothing otherwise. Raises Failure `AnalysisFailed`."""
+        wanted = stage.step.analysis
+        if wanted is None or work.shift is None:
+            return ""
+        new, what = work.shift.new, f"step {stage.step.weight} %"
+        watch = Watch(
+            self._cluster,
+            self._live.namespace,
+            self._desired.serving.name,
+            self._desired.serving.model_name,
+            new,
+            [service for service, share in work.shift.base.items() if share and service not in new],
+            {revision.predictor.name: revision.name for revision in self._desired.revisions},
+            wanted,
+        )
+        result = analysis.run(wanted, watch, self._context, what)
+        self.measured = [each.as_dict() for each in result.measurements]
+        if result.verdict == "failed":
+            raise Failure(
+                "AnalysisFailed",
+                f"The analysis at {what} failed: {result.why}.",
+                resource=f"tfserving/{self._desired.serving.name}",
+                hint="Release something better. To try the very same once more, set retry: true.",
+                details={"step": stage.step.weight, "measurements": self.measured},
+            )
+        return result.why if result.verdict == "inconclusive" else ""
+
     def _move(self, work: Work) -> None:
         """Write the weights and count the answers; what goes wrong then brings the previous weights back."""
         self._cluster.apply(work.switch or work.route)
         if self._deadline is None:
             return
         try:
-            self._cluster.wait_ready([step.ref for step in work.route if step.ref.kind.kind in WAITED], self._deadline)
+            self._cluster.wait_ready(_waited(work.route), self._deadline)
             if self._desired.serving.verify.requests and (work.moves_traffic or work.record is not None):
                 self.count()
         except Failure as failure:
             if work.moves_traffic:
-                self._move_back(work)
-                failure.hint = f"{failure.hint} The previous weights are back.".strip()
+                self._move_back(work, failure)
             raise
 
-    def _move_back(self, work: Work) -> None:
-        self._context.progress("bringing the previous weights back")
-        before = {(obj["kind"], obj["metadata"]["name"]): obj for obj in self._live.routes}
-        moved = [step.ref for step in work.route if step.action != "none"]
-        old = [as_written(before[key]) for ref in moved if (key := (ref.kind.kind, ref.name)) in before]
-        self._cluster.apply(self._cluster.plan(old))
-        for ref in moved:
-            if (ref.kind.kind, ref.name) not in before:
-                self._cluster.delete(ref)
+    def _move_back(self, work: Work, failure: Failure) -> None:
+        """The routes before the release, with the back ends that go at weight 0: what is on its way to them arrives."""
+        self._context.progress(f"bringing the previous weights back: {failure.message}")
+        before = {(obj["kind"], obj["metadata"]["name"]): obj for obj in work.before}
+        idle = {(obj["kind"], obj["metadata"]["name"]): obj for obj in with_idle(work.before, self._desired.routes)}
+        self._cluster.apply(self._cluster.plan(list({**before, **idle}.values())))
+        for step in work.route:
+            if (step.ref.kind.kind, step.ref.name) not in before:
+                self._cluster.delete(step.ref)
+        self.is_back = True
+        failure.hint = f"{failure.hint} The previous weights are back.".strip()
 
     def count(self) -> None:
         """Send the probe requests. Raises Failure `MissingOption` where nobody knows the gateway's address."""
@@ -161,6 +277,10 @@ class Release:
 
 WAITED = ("HTTPRoute", "Ingress")
 """Routes whose status says that the gateway took them; an Istio VirtualService has none."""
+
+
+def _waited(steps: Sequence[ObjectPlan]) -> list[Ref]:
+    return [step.ref for step in steps if step.ref.kind.kind in WAITED]
 
 
 def endpoint(cluster: Reader, desired: Desired) -> str:

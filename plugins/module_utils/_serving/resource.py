@@ -19,16 +19,18 @@ from . import plan as planning
 from . import record
 from .endpoint import Connection, Request
 from .live import DEPLOYMENT, ROUTES, Live, is_ready, read
-from .plan import Desired, Work
-from .release import Cluster, Release, endpoint
-from .routes import with_idle
+from .plan import Desired, Stage, Work
+from .release import UNDECIDED, Cluster, Gatekeeper, Release, endpoint
+from .routes import Object, before, with_idle
 from .split import Asker
+from .steps import Shift
 
 
 class TfServing(Resource):
     """One tfserving. `desired` None: it should not exist. `deadline` None: wait for nothing.
 
-    `decision` and `by` go into the release record as they are.
+    `decision`, `by`, `reason` and `restores` (the release that a rollback goes back to) go into the release record as
+    they are. `retry`: release also what was brought back before.
     """
 
     kind = "serving"
@@ -46,15 +48,21 @@ class TfServing(Resource):
         deadline: Deadline | None,
         decision: dict[str, Any] | None = None,
         by: str = "",
+        reason: str = "",
+        retry: bool = False,
+        restores: int | None = None,
+        gate: Gatekeeper | None = None,
         connect: Callable[[Request], Asker] = Connection,
     ) -> None:
         self._cluster, self._store, self._context, self._connect = cluster, store, context, connect
         self._namespace, self._name, self._environment = namespace, name, environment
         self._desired, self._decision, self._by = desired, decision, by
+        self._reason, self._retry, self._restores, self._gate = reason, retry, restores, gate
         self._deadline = deadline
         self._live = Live(name, namespace, {})
         self._last: dict[str, Any] | None = None
         self._release: Release | None = None
+        self._attempt = 1
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -72,22 +80,78 @@ class TfServing(Resource):
     def plan(self, observed: State, desired: State) -> Plan:
         if self._desired is None:
             return self._plan_removal()
+        moved = planning.shifting(self._desired, self._live)
         work = Work(
             prepare=tuple(self._cluster.plan(self._desired.objects)),
             scales=planning.scales(self._desired, self._live),
             unproven=planning.unproven(self._desired, self._live),
             warm=tuple(self._cluster.plan(with_idle(self._live.routes, self._desired.routes))),
-            switch=tuple(self._cluster.plan(with_idle(self._desired.routes, self._live.routes))),
+            stages=self._stages(self._desired, moved),
+            switch=tuple(self._cluster.plan(self._switch(self._desired, moved))),
             route=tuple(self._cluster.plan(self._desired.routes)),
             stale=planning.stale(self._desired, self._live),
             record=self._record(record.serves(self._desired.revisions), self._desired.rendered_digest),
+            before=tuple(before(self._live.routes)),
+            shift=moved,
         )
         after = self._state([planning.predicted(revision, self._live) for revision in self._desired.revisions])
         if not work.is_needed:
             return Plan("none", after, work=work)
+        if work.moves_traffic:
+            self._refuse_what_was_brought_back(self._desired, moved)
+        if self._context.check and (stop := self._new_release(self._desired).first_open(work)):
+            after = self._state(planning.at_stage(after["predictors"], self._desired, stop, self._live))
         warnings = preflight(self._cluster, planning.asks(self._desired, self._live))
         changes = planning.changes(self._desired, self._live, work)
         return Plan("update" if observed else "create", after, changes, warnings, work)
+
+    def _stages(self, desired: Desired, moved: Shift | None) -> tuple[Stage, ...]:
+        return tuple(
+            Stage(step, weights, tuple(self._cluster.plan(planning.under_way(desired, self._live, weights))))
+            for step, weights in planning.stages(desired, self._live, moved)
+        )
+
+    def _switch(self, desired: Desired, moved: Shift | None) -> list[Object]:
+        if moved is None:
+            return with_idle(desired.routes, self._live.routes)
+        return planning.under_way(desired, self._live, {each.service: each.weight for each in desired.backends})
+
+    def _refuse_what_was_brought_back(self, desired: Desired, moved: Shift | None) -> None:
+        """Raises Failure `ReleaseRolledBack` where this very release failed, or was taken back by a person, and nobody
+        said that it is to be tried again. One that is under way was said to be.
+        """
+        model, digest, last = desired.serving.model_name, desired.rendered_digest, self._last or {}
+        known = record.attempts(self._store, model, self._environment, self._name)
+        failed = [each for each in known if each["rendered_digest"] == digest]
+        self._attempt = len(failed) + 1
+        under_way = moved is not None and planning.has_begun(moved, self._live)
+        if self._retry or under_way or self._restores is not None:
+            return
+        undone = last.get("undone") or {}
+        if undone.get("rendered_digest") == digest:
+            raise self._was_back(
+                f"release {undone['n']}, which {last['by']} took back at {last['time']}: "
+                f"{last.get('reason') or 'for no reason given'}."
+            )
+        refused = [each for each in failed if each["code"] in record.REFUSED]
+        if refused and not self._served_since(digest, refused[-1]["serves_on"]):
+            why = refused[-1]
+            raise self._was_back(
+                f"what was brought back from {why['step']} % at {why['time']} (attempt {why['n']}): {why['reason']}"
+            )
+
+    def _served_since(self, digest: str, number: int | None) -> bool:
+        model = self._model()
+        known = record.releases(self._store, model, self._environment, self._name)
+        return any(each["n"] > (number or 0) and each["rendered_digest"] == digest for each in known)
+
+    def _was_back(self, what: str) -> Failure:
+        return Failure(
+            "ReleaseRolledBack",
+            f"This is {what}",
+            resource=f"tfserving/{self._name}",
+            hint="Release something else, or set retry: true to try this once more.",
+        )
 
     def _plan_removal(self) -> Plan:
         work = Work(stale=planning.stale(None, self._live), record=self._record([], ""))
@@ -109,6 +173,12 @@ class TfServing(Resource):
             decision=self._decision,
             replaces=self._last["n"] if self._last else None,
             by=self._by,
+            reason=self._reason,
+            options=self._desired.options if self._desired else None,
+            restores=self._restores,
+            undone={key: self._last[key] for key in ("n", "rendered_digest")}
+            if self._last and self._restores is not None
+            else None,
         )
 
     # -- apply and verify ------------------------------------------------------------------------------------------
@@ -119,8 +189,46 @@ class TfServing(Resource):
             self._remove(work)
             return
         self._release = self._new_release(self._desired)
-        if self._release.run(work):
-            self._append(work)
+        try:
+            if self._release.run(work):
+                self._append(work)
+        except Failure as failure:
+            if failure.code in UNDECIDED:
+                self._live = read(self._cluster, self._namespace, self._name)
+                told = failure.details.setdefault("values", {})
+                told["serving"] = self._state(self._live.predictors())
+                told["changed"] = told.get("changed", False) or self._wrote(work)
+            elif self._release.is_back:
+                self._append_attempt(self._desired, self._release, failure)
+            raise
+
+    @staticmethod
+    def _wrote(work: Work) -> bool:
+        first = work.stages[0].route if work.stages else ()
+        return bool(work.scales) or any(step.action != "none" for step in (*work.prepare, *first))
+
+    def _append_attempt(self, desired: Desired, release: Release, failure: Failure) -> None:
+        """Why it was brought back, for whoever asks later. A store that is away does not hide the first failure."""
+        model = desired.serving.model_name
+        entry = record.attempt(
+            environment=self._environment,
+            serving=self._name,
+            namespace=self._namespace,
+            predictors=record.serves(desired.revisions),
+            rendered=desired.rendered_digest,
+            decision=self._decision,
+            serves_on=self._last["n"] if self._last else None,
+            step=release.reached,
+            code=failure.code,
+            reason=failure.message,
+            measurements=release.measured,
+            by=self._by,
+        )
+        try:
+            prefix = record.attempts_prefix(model, self._environment)
+            failure.details["attempt"] = records.append(self._store, prefix, entry)
+        except Failure as lost:
+            failure.hint += f" That could not be recorded: {lost.message}"
 
     def _remove(self, work: Work) -> None:
         """Traffic, then the record that nothing serves, then the rest: what names the model goes last."""
@@ -180,7 +288,16 @@ class TfServing(Resource):
             )
 
     def _new_release(self, desired: Desired) -> Release:
-        return Release(self._cluster, desired, self._live, self._deadline, self._context, self._connect)
+        return Release(
+            self._cluster,
+            desired,
+            self._live,
+            self._deadline,
+            self._context,
+            self._connect,
+            self._gate,
+            self._attempt,
+        )
 
     # -- in the user's words ---------------------------------------------------------------------------------------
 

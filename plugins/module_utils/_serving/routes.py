@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -189,6 +190,40 @@ def with_idle(base: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, A
             _entries(manifest).extend(idle)
             found.append(manifest)
     return found
+
+
+PREVIOUS = "mlops.ack/previous"
+"""Annotation of a route under way: what it was before, so that any run can go on, and any run can go back."""
+
+
+def marked(routes: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> list[Object]:
+    """Routes that remember the ones before them. `before`: manifests."""
+    kept = json.dumps([_kept(route) for route in before], sort_keys=True, separators=(",", ":"))
+    found = []
+    for route in routes:
+        manifest = as_written(route)
+        manifest["metadata"]["annotations"] = {**manifest["metadata"].get("annotations", {}), PREVIOUS: kept}
+        found.append(manifest)
+    return found
+
+
+def _kept(route: Mapping[str, Any]) -> Object:
+    kept = as_written(route)
+    del kept["metadata"]["labels"], kept["metadata"]["namespace"]
+    return kept
+
+
+def before(live: Sequence[Mapping[str, Any]]) -> list[Object]:
+    """The routes before the release that is under way, as manifests; the live ones where none is."""
+    for route in live:
+        if kept := (route["metadata"].get("annotations") or {}).get(PREVIOUS):
+            own = {key: route["metadata"][key] for key in ("namespace", "labels")}
+            return [{**each, "metadata": {**each["metadata"], **own}} for each in json.loads(kept)]
+    return [as_written(route) for route in live]
+
+
+def is_under_way(live: Sequence[Mapping[str, Any]]) -> bool:
+    return any(PREVIOUS in (route["metadata"].get("annotations") or {}) for route in live)
 
 
 def as_written(live: Mapping[str, Any]) -> Object:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from .._core.failure import Failure
 from .._core.spelling import nearest
 from .._kube.placement import Placement, placement, refuse_both
+from . import steps
 from .batching import Batching
+from .steps import Step
 from .traffic import shares
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -88,6 +90,7 @@ class Serving:
     route: Route
     verify: Verify
     golden: bool
+    steps: tuple[Step, ...] = ()
 
     @property
     def model_name(self) -> str:
@@ -119,6 +122,7 @@ def serving(params: Mapping[str, Any]) -> Serving:
         route=_route(params["route"] or {}),
         verify=_verify(params["verify"] or {}, (params["route"] or {}).get("type") or "gateway_api"),
         golden=params["golden"],
+        steps=steps.of(params["steps"] or (), [entry["name"] for entry in given]),
     )
 
 

@@ -252,6 +252,140 @@ options:
     description: Ask each new predictor the golden request of its version's record.
     type: bool
     default: true
+  steps:
+    description:
+      - How the traffic goes to what is new, where something serves already. Without steps it goes at once.
+      - New are the predictors with another content than what serves; where there is none, those whose share grows. The
+        others keep their proportions until the last step is passed; then the declared percentages are set.
+      - At each step first the O(steps[].analysis), then a person or a time (O(steps[].pause)) lets it go on. A no sets
+        the weights from before the release back at once, is recorded, and fails the task.
+      - Which steps are left follows from the route's weights, so that any later run, from any machine, goes on. Steps
+        beyond the declared share are left out.
+    type: list
+    elements: dict
+    suboptions:
+      weight:
+        description: Percent of the traffic for what is new, from 1 to 100, each above the last.
+        type: int
+        required: true
+      pause:
+        description:
+          - V(person) ends the run with C(GatePending) until somebody approves this step of this release, see O(gate);
+            the next run goes on.
+          - A length of time, such as V(30s) or V(10m), is waited for.
+        type: str
+      analysis:
+        description:
+          - Measures under traffic. What cannot be decided (no data, no answer, neither condition holds) is never taken
+            for success, but asked of a person.
+          - Conditions are written as the rule of M(mlops.ack.gate). They know C(new.), C(old.) and
+            C(predictor.<name>.) (with C(_) for C(-)) C(requests), C(errors), C(error_rate), C(mean_ms), C(p50_ms),
+            C(p90_ms), C(p99_ms) and C(restarts) of the last interval, from TensorFlow Serving's own metrics of each
+            pod, and C(prometheus.<name>).
+          - TensorFlow Serving's metrics are read through the API server; the kubeconfig's user needs C(list) on C(pods)
+            and C(get) on C(pods/proxy).
+        type: dict
+        suboptions:
+          interval:
+            description: Time between two measurements.
+            type: str
+            default: 10s
+          count:
+            description: Number of measurements.
+            type: int
+            default: 3
+          failure_limit:
+            description: How many measurements may fail; one more ends the release at once.
+            type: int
+            default: 0
+          min_requests:
+            description: Requests to what is new in an interval, below which its metrics decide nothing.
+            type: int
+            default: 1
+          success_condition:
+            description: Holds for a good measurement. Alone, a measurement for which it does not hold has failed.
+            type: str
+          failure_condition:
+            description: Holds for a failed measurement. Alone, a measurement for which it does not hold is good.
+            type: str
+          prometheus:
+            description: Numbers from a Prometheus.
+            type: dict
+            suboptions:
+              url:
+                description: Its address, before C(/api/v1/query), as the machine that runs the task reaches it.
+                type: str
+                required: true
+              queries:
+                description:
+                  - Queries by the name that conditions use. Each has to give one number.
+                  - C($new) and C($old) in a query become the Services of that side, separated by C(|).
+                type: dict
+                required: true
+              headers:
+                description: Headers to send, for example an C(Authorization).
+                type: dict
+  gate:
+    description: Who is asked where a step waits for a person, or its analysis decides nothing.
+    type: dict
+    default: {}
+    suboptions:
+      name:
+        description: Name of the gate, under which decisions are recorded (M(mlops.ack.gate_decision)).
+        type: str
+        default: release-step
+      policy:
+        description: Who decides.
+        type: dict
+        default: {}
+        suboptions:
+          approvers:
+            description: The people whose word counts. Anyone who gives a name, when unset.
+            type: list
+            elements: str
+          min_approvals:
+            description: How many different approvers must approve.
+            type: int
+            default: 1
+          forbid_self_approval:
+            description: Whether the approval of the person in O(gate.submitted_by) does not count.
+            type: bool
+            default: false
+          expires_in:
+            description: How long an approval counts, for example V(12h). For ever, when unset.
+            type: str
+          signed:
+            description: Whether only decisions count that are signed with O(gate.signing_key).
+            type: bool
+            default: false
+      signing_key:
+        description: Secret that signs decisions and proves them; the same for everybody who decides.
+        type: str
+      submitted_by:
+        description: Who wants this released.
+        type: str
+      approver:
+        description: Who decides at the terminal; the login name when unset.
+        type: str
+      awx_approved_by:
+        description: Who approved the AWX workflow's node before this job.
+        type: str
+      timeout:
+        description: How long a person at the terminal may think.
+        type: str
+        default: 10m
+      resume_command:
+        description: What a person types to go on after the decision; shown where the release waits.
+        type: str
+  retry:
+    description:
+      - Release also what was brought back before. Without it, the very release that failed its analysis, that a person
+        rejected, or that was rolled back, fails with C(ReleaseRolledBack), so that no scheduled run repeats it.
+    type: bool
+    default: false
+  reason:
+    description: Why this is released, for the record.
+    type: str
   decision:
     description: The decision that released this, kept in the release record as given; for example a gate's result.
     type: dict
@@ -259,7 +393,7 @@ options:
     description: Who releases, for the record; the AWX user or the user of this machine when unset.
     type: str
   wait_timeout:
-    description: Seconds after which waiting ends.
+    description: Seconds after which waiting ends. What O(steps) hold comes on top.
     type: int
     default: 900
 extends_documentation_fragment:
@@ -295,6 +429,35 @@ EXAMPLES = r"""
       gateway: {name: public, namespace: gateways}
       hostnames: [digits.example.com]
     verify: {requests: 1000}
+
+- name: A new version in steps, each under the eyes of its own numbers, the last one of a person
+  mlops.ack.tfserving:
+    name: digits
+    namespace: serving
+    environment: prod
+    image: tensorflow/serving:2.19.1
+    store: {bucket: ml-example}
+    region: cn-hangzhou
+    predictors:
+      - name: stable
+        model_version: digits-v2
+    route:
+      gateway: {name: public, namespace: gateways}
+    steps:
+      - weight: 10
+        analysis: &healthy
+          interval: 30s
+          count: 10
+          failure_limit: 1
+          min_requests: 100
+          success_condition: new.error_rate <= 0.01 and new.p99_ms <= 1.5 * old.p99_ms
+          failure_condition: new.error_rate > 0.05 or new.restarts > 0
+      - {weight: 25, pause: 10m}
+      - {weight: 50, analysis: *healthy}
+      - {weight: 90, pause: person}
+    gate:
+      policy: {approvers: [alice, bob]}
+    reason: Knows the new handwriting
 
 - name: The same in the words of the design document
   mlops.ack.tfserving:
@@ -332,6 +495,7 @@ serving:
   description:
     - What serves after the run, in check mode what would; null when it is absent.
     - C(split) and C(observed_percentage) are null in runs that did not count.
+    - Where a step waits for a person, in check mode too, what serves at that step.
   returned: success
   type: dict
   sample:
@@ -360,8 +524,19 @@ serving:
       observed: {stable: 90.4, canary: 9.6}
       latency_ms: {p50: 4.1, p90: 6.3, p99: 9.8}
     release: 3
+gate_status:
+  description: What people said, where a step asked them and they did not approve.
+  returned: failure at a step
+  type: str
+  sample: pending
+gate:
+  description: The gate's state as M(mlops.ack.gate) returns it.
+  returned: failure at a step
+  type: dict
 failure:
-  description: Why it failed, for programs.
+  description:
+    - Why it failed, for programs. C(details.measurements) are an analysis' numbers, C(details.attempt) the number of
+      the record of a release that was brought back.
   returned: failure
   type: dict
   sample: {code: InvalidTraffic, message: "...", resource: "", request_id: "", hint: "...", retryable: false}
@@ -371,19 +546,21 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, OSS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
+from ansible_collections.mlops.ack.plugins.module_utils._gate.within import WITHIN, Gatekeeper
 from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
-from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE
+from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._serving.options import SERVING
 from ansible_collections.mlops.ack.plugins.module_utils._serving.run import serve
 
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
-    return serve(params, context)
+    store = open_store(params, context)
+    return serve(params, context, store, Gatekeeper(params, context, store, store.now))
 
 
 MODULE = Module(
-    {**OSS, **KUBE, **STORE, **LOCK, **wait(900), **SERVING},
+    {**OSS, **KUBE, **STORE, **LOCK, **wait(900), **SERVING, **WITHIN},
     run,
     {"required_if": [("state", "present", ("predictors",))]},
 )

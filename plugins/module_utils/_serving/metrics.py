@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 REQUESTS = ":tensorflow:serving:request_count"
@@ -32,15 +32,17 @@ class Counts:
     restarts: float = 0
 
     def since(self, before: Counts) -> Counts:
-        """What came in the window. A counter that fell began anew: all of it came in the window."""
-        buckets = {bound: _grown(now, before.buckets.get(bound, 0)) for bound, now in self.buckets.items()}
+        """What came in the window. Counters that fell began anew: all of it came in the window."""
+        if self.requests < before.requests or self.answered < before.answered:
+            return replace(self, restarts=max(0, self.restarts - before.restarts))
+        buckets = {bound: now - before.buckets.get(bound, 0) for bound, now in self.buckets.items()}
         return Counts(
-            _grown(self.requests, before.requests),
-            _grown(self.errors, before.errors),
-            _grown(self.answered, before.answered),
-            _grown(self.time_us, before.time_us),
+            self.requests - before.requests,
+            self.errors - before.errors,
+            self.answered - before.answered,
+            self.time_us - before.time_us,
             buckets,
-            _grown(self.restarts, before.restarts),
+            self.restarts - before.restarts,
         )
 
     def add(self, other: Counts) -> None:
@@ -51,10 +53,6 @@ class Counts:
         for bound, number in other.buckets.items():
             self.buckets[bound] = self.buckets.get(bound, 0) + number
         self.restarts += other.restarts
-
-
-def _grown(now: float, before: float) -> float:
-    return now - before if now >= before else now
 
 
 def parse(text: str, model: str) -> Counts:

@@ -232,14 +232,24 @@ class Release:
     def _move_back(self, work: Work, failure: Failure) -> None:
         """The routes before the release, with the back ends that go at weight 0: what is on its way to them arrives."""
         self._context.progress(f"bringing the previous weights back: {failure.message}")
+        try:
+            self._restore(work)
+        except Failure as stuck:
+            failure.hint = (
+                f"{failure.hint} The previous weights could not be brought back: {stuck.message} Run it again."
+            )
+            return
+        self.is_back = True
+        failure.hint = f"{failure.hint} The previous weights are back.".strip()
+
+    def _restore(self, work: Work) -> None:
         before = {(obj["kind"], obj["metadata"]["name"]): obj for obj in work.before}
         idle = {(obj["kind"], obj["metadata"]["name"]): obj for obj in with_idle(work.before, self._desired.routes)}
         self._cluster.apply(self._cluster.plan(list({**before, **idle}.values())))
-        for step in work.route:
-            if (step.ref.kind.kind, step.ref.name) not in before:
-                self._cluster.delete(step.ref)
-        self.is_back = True
-        failure.hint = f"{failure.hint} The previous weights are back.".strip()
+        written = {step.ref for steps in (work.route, *(stage.route for stage in work.stages)) for step in steps}
+        for ref in sorted(written):
+            if (ref.kind.kind, ref.name) not in before:
+                self._cluster.delete(ref)
 
     def count(self) -> None:
         """Send the probe requests. Raises Failure `MissingOption` where nobody knows the gateway's address."""

@@ -10,25 +10,39 @@ from typing import Any
 
 from .._core.context import Context
 from .._core.resource import Outcome, reconcile
+from .._core.times import seconds
 from .._core.wait import Deadline
 from .._kube.client import KubeClient, connect
 from .._kube.placement import RESOURCE_POLICY
-from .._oss.store import Store, open_store
+from .._oss.store import Store
 from . import shape
 from .cluster import KubeCluster
+from .options import SERVING
 from .plan import Desired, desire
 from .predictor import render
+from .release import Gatekeeper
 from .resource import TfServing
 from .versions import read_version
 
 
-def serve(params: Mapping[str, Any], context: Context) -> Outcome:
+def serve(params: Mapping[str, Any], context: Context, store: Store, gate: Gatekeeper) -> Outcome:
     """Reads everything that could refuse (options, records) before anything is written."""
     shape.label("name", params["name"])
-    store = open_store(params, context)
     client = connect(params, context)
     desired = wish(params, store, client) if params["state"] == "present" else None
-    deadline = Deadline(params["wait_timeout"], context.clock) if params["wait"] else None
+    return release(params, context, store, client, desired, reason=params["reason"], retry=params["retry"], gate=gate)
+
+
+def release(
+    params: Mapping[str, Any],
+    context: Context,
+    store: Store,
+    client: KubeClient,
+    desired: Desired | None,
+    **how: Any,
+) -> Outcome:
+    """One run of the engine. `how`: what TfServing takes besides."""
+    deadline = Deadline(_longest_s(params, desired), context.clock) if params["wait"] else None
     serving = TfServing(
         KubeCluster(client, params["namespace"], context, deadline),
         store,
@@ -38,12 +52,20 @@ def serve(params: Mapping[str, Any], context: Context) -> Outcome:
         desired,
         context,
         deadline=deadline,
-        decision=params["decision"],
+        decision=params.get("decision"),
         by=params["released_by"] or str(context.variables.get("awx_user_name") or "") or getpass.getuser(),
+        **how,
     )
     outcome = reconcile(serving, None, context)
     outcome.warnings += serving.warnings
     return outcome
+
+
+def _longest_s(params: Mapping[str, Any], desired: Desired | None) -> float:
+    """`wait_timeout` is for what is waited for; steps hold as long as they say, and people think."""
+    steps = desired.serving.steps if desired else ()
+    people = seconds("gate.timeout", params["gate"]["timeout"]) if steps else 0
+    return float(params["wait_timeout"] + sum(step.longest_s + people for step in steps))
 
 
 def wish(params: Mapping[str, Any], store: Store, client: KubeClient) -> Desired:
@@ -54,4 +76,18 @@ def wish(params: Mapping[str, Any], store: Store, client: KubeClient) -> Desired
     revisions = [
         render(serving, each, read_version(store, each.version), by_policy=by_policy) for each in serving.predictors
     ]
-    return desire(serving, revisions)
+    return desire(serving, revisions, {name: _plain(params[name], SERVING[name]) for name in RECORDED})
+
+
+RECORDED = ("image", "registry_secret", "predictors", "route", "verify", "golden")
+"""Options that make the same release again."""
+
+
+def _plain(value: Any, option: Mapping[str, Any]) -> Any:
+    """An option's value under canonical names only: validation leaves aliases beside them."""
+    known = option.get("options")
+    if known is None or value is None:
+        return value
+    if isinstance(value, list):
+        return [_plain(each, {**option, "elements": None}) for each in value]
+    return {name: _plain(value.get(name), each) for name, each in known.items()}

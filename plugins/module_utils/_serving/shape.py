@@ -100,6 +100,8 @@ class Serving:
 def serving(params: Mapping[str, Any]) -> Serving:
     """The options as one value. Raises Failure `InvalidOption` or `MissingOption` with the field that is wrong."""
     label("name", params["name"])
+    if params["steps"] and not params.get("wait", True):
+        raise Failure("InvalidOption", "steps need to wait: who does not wait cannot take the next one.")
     given: Sequence[Mapping[str, Any]] = params["predictors"] or ()
     if not given:
         raise Failure("MissingOption", "predictors is empty.", hint="Give at least one predictor, or state: absent.")

@@ -23,7 +23,7 @@ class FakeCluster:
     """`log` holds every write in order: "apply Kind/name", "scale name n", "delete Kind/name".
 
     `broken` names predictors whose pods never start; `wrong` those whose model answers wrongly; `skew` makes the
-    gateway send everything to one predictor.
+    gateway send everything to one predictor. `seen` are the weights at each write of the route.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,16 @@ class FakeCluster:
         self.not_yet: set[str] = set()
         self.skew = ""
         self.probes = 0
+        self.traffic: dict[str, dict[str, int]] = {}  # by model version, what an interval brings: requests, errors, ms
+        self._served: dict[str, dict[str, int]] = {}
+        self.seen: list[dict[str, int]] = []
 
     # -- what a release asks ---------------------------------------------------------------------------------------
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> list[Object]:
         key, _equals, value = labels.partition("=")
+        if kind.kind == "Pod":
+            return [self._pod_of(obj) for obj in self.of("Deployment")]
         return [
             copy.deepcopy(obj)
             for ref, obj in sorted(self.objects.items())
@@ -76,6 +81,8 @@ class FakeCluster:
                 obj["spec"]["replicas"] = kept
                 self._settle(obj)
             self.objects[step.ref] = obj
+            if step.ref.kind.kind == "HTTPRoute":
+                self.seen.append({f"{each.predictor} {each.version}": each.weight for each in backends([obj])})
 
     def scale(self, ref: Ref, replicas: int) -> None:
         self.log.append(f"scale {ref.name} {replicas}")
@@ -102,6 +109,34 @@ class FakeCluster:
         if method == "GET":
             return 200, json.dumps({"model_version_status": [{"version": number, "state": "AVAILABLE"}]})
         return 200, json.dumps({"predictions": [{"digit": 3 if predictor_of(deployment) in self.wrong else 7}]})
+
+    def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]:
+        """Each look finds one interval's traffic more."""
+        version = self.objects[_deployment(namespace, name)]["metadata"]["labels"]["mlops.ack/model-version"]
+        if version not in self.traffic:
+            return 200, "# nobody asked yet\n"
+        served = self._served.setdefault(version, {"requests": 0, "errors": 0, "us": 0})
+        now = self.traffic[version]
+        served["requests"] += now["requests"]
+        served["errors"] += now.get("errors", 0)
+        served["us"] += now["requests"] * now.get("ms", 1) * 1000
+        good, labels = served["requests"] - served["errors"], 'model_name="digits"'
+        latency = f':tensorflow:serving:request_latency_{{}}{{{{{labels},API="predict",entrypoint="REST"'
+        bound = now.get("ms", 1) * 1000
+        return 200, "\n".join(
+            [
+                f':tensorflow:serving:request_count{{{labels},status="OK"}} {good}',
+                f':tensorflow:serving:request_count{{{labels},status="INTERNAL"}} {served["errors"]}',
+                f'{latency.format("bucket")},le="{bound}"}} {served["requests"]}',
+                f'{latency.format("bucket")},le="+Inf"}} {served["requests"]}',
+                f"{latency.format('sum')}}} {served['us']}",
+                f"{latency.format('count')}}} {served['requests']}",
+            ]
+        )
+
+    def _pod_of(self, deployment: Object) -> Object:
+        metadata = deployment["metadata"]
+        return {"metadata": {"name": metadata["name"], "labels": metadata["labels"]}, "status": {}}
 
     # -- what clients see ------------------------------------------------------------------------------------------
 
@@ -138,6 +173,10 @@ class FakeCluster:
             "availableReplicas": ready,
             "readyReplicas": ready,
         }
+
+
+def _deployment(namespace: str, name: str) -> Ref:
+    return Ref(kind_of("apps/v1", "Deployment"), namespace, name)
 
 
 def predictor_of(obj: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ class Lab:
         self.cluster, self.store = FakeCluster(), store
 
     def run(self, *predictors: dict[str, Any], check: bool = False, wait: bool = True, **more: Any) -> Outcome:
-        how = {key: more.pop(key) for key in ("decision", "by") if key in more}
+        how = {key: more.pop(key) for key in ("decision", "by", "retry", "reason", "restores") if key in more}
         wish = desired(*predictors, **more) if predictors else None
         return self.wish(wish, check=check, wait=wait, **how)
 
@@ -180,7 +180,7 @@ def test_a_split_that_is_not_observed_brings_the_previous_weights_back(lab: Lab)
     with pytest.raises(Failure, match="The previous weights are back") as failed:
         lab.run(STABLE, CANARY, verify=COUNTED)
     assert failed.value.code == "SplitNotObserved"
-    assert lab.cluster.weights() == {"stable": 100}
+    assert lab.cluster.weights() == {"stable": 100, "canary": 0}, "what is on its way to the canary still arrives"
     assert len(lab.releases()) == 1
     lab.cluster.skew = ""
     lab.run(STABLE, CANARY, verify=COUNTED)

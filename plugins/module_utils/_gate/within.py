@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A gate inside of another module's run: people only, asked about what that module names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from .._core.context import Context
+from .._core.failure import Failure
+from .._core.options import Spec
+from .._oss.store import Store
+from .passing import pass_gate
+from .policy import POLICY
+
+_PEOPLE = {name: option for name, option in POLICY["policy"]["options"].items() if name != "rule"}
+
+WITHIN: Spec = {
+    "gate": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "name": {"type": "str", "default": "release-step"},
+            "policy": {"type": "dict", "default": {}, "options": _PEOPLE},
+            "signing_key": POLICY["signing_key"],
+            "submitted_by": {"type": "str"},
+            "approver": {"type": "str"},
+            "awx_approved_by": {"type": "str"},
+            "timeout": {"type": "str", "default": "10m"},
+            "resume_command": {"type": "str"},
+        },
+    }
+}
+"""The option `gate` of a module that asks on its way. It takes no rule: what numbers can say was said before."""
+
+
+class Gatekeeper:
+    """`params`: the module's own, with `gate` and `environment`."""
+
+    def __init__(self, params: Mapping[str, Any], context: Context, store: Store, now: Callable[[], datetime]) -> None:
+        self._gate, self._environment = params["gate"], params["environment"]
+        self._context, self._store, self._now = context, store, now
+
+    def is_approved(self, subject: Mapping[str, Any]) -> bool:
+        """Whether people have approved the subject. Asks and writes nothing. Raises Failure `GateRejected`."""
+        try:
+            self._pass(subject, {}, replace(self._context, check=True, prompter=None), {"awx_approved_by": None})
+        except Failure as failure:
+            if failure.code in ("GatePending", "GateExpired"):
+                return False
+            raise
+        return True
+
+    def ask(self, subject: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+        """Raises what `pass_gate` does where the answer is not yes."""
+        self._pass(subject, evidence, self._context, {})
+
+    def _pass(
+        self, subject: Mapping[str, Any], evidence: Mapping[str, Any], context: Context, more: Mapping[str, Any]
+    ) -> None:
+        asked = {
+            **self._gate,
+            "environment": self._environment,
+            "subject": subject,
+            "evidence": evidence,
+            "decision": None,
+            "reason": None,
+            "subject_digest": None,
+            **more,
+        }
+        pass_gate(asked, context, self._store, self._now)

@@ -17,6 +17,7 @@ BASE = {"_ack": {"_core"}, "_core": set(), "_kube": {"_core"}, "_oss": {"_core"}
 MAY_IMPORT: dict[str, set[str]] = {
     **BASE,
     **{name: {"_core", "_kube", "_oss"} for name in ("_gate", "_helm", "_registry", "_serving", "_training")},
+    "_spec": {"_ack", "_core", "_kube", "_registry", "_serving", "_training"},
 }
 SDKS = {
     "alibabacloud_credentials",

@@ -6,7 +6,6 @@ import importlib
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,18 +138,6 @@ def test_a_cached_inventory_asks_nothing_and_its_filters_can_change(
     assert hosts(inventory("--list", "--flush-cache", **cache)) == first
     assert [entry["action"] for entry in simulator.requests(since)] == ["DescribeClustersV1"]
     assert all(KEY["access_key_secret"] not in path.read_text() for path in (tmp_path / "cache").iterdir())
-
-
-def test_several_clusters_of_one_name_are_several_hosts(
-    inventory: Listed,
-    simulator: Simulator,  # noqa: F811
-) -> None:
-    name = f"t-{uuid.uuid4().hex[:6]}"
-    first = made(simulator, name=name)
-    other = made(simulator, name=name, region="cn-beijing")
-    expected = {f"{name}-{each['cluster_id'][:8]}" for each in (first, other)}
-    assert hosts(inventory(regions=["cn-hangzhou", "cn-beijing"], filters={"name": name})) == expected
-    assert hosts(inventory(regions=["cn-beijing"], filters={"name": name})) == {name}
 
 
 def test_a_refusal_names_its_code_and_its_request_and_no_secret(inventory: Listed) -> None:

@@ -20,6 +20,9 @@ export PYTHONUNBUFFERED := 1
 export PYTHONPYCACHEPREFIX := $(MLOPS_ACK_CACHE)/pycache
 export MYPY_CACHE_DIR := $(MLOPS_ACK_CACHE)/mypy
 export RUFF_CACHE_DIR := $(MLOPS_ACK_CACHE)/ruff
+SANITY_REQUIREMENTS := tests/sanity/requirements.txt
+SANITY_VENV := $(MLOPS_ACK_CACHE)/venv-sanity-$(shell cat $(SANITY_REQUIREMENTS) | sha256sum | cut -c1-12)
+SANITY_BIN := $(SANITY_VENV)/bin
 SANDBOX := PYTHONPATH=roles/sandbox/files $(BIN)/python -m ack_sandbox
 
 .PHONY: help
@@ -79,6 +82,15 @@ type: venv
 unit: venv
 	@$(BIN)/python -m pytest tests/unit tests/arch -q -n 2
 
+# Its own environment: galaxy-importer and ansible-lint want different releases of the same packages.
+.PHONY: venv-sanity
+venv-sanity: venv
+	@roles/sandbox/files/bootstrap "$(SANITY_VENV)" $(SANITY_REQUIREMENTS)
+
+.PHONY: sanity
+sanity: venv-sanity  ## What certified collections are held to, without one exception
+	@PATH="$(PATH):$(SANITY_BIN)" $(BIN)/python -m tests.sanity.ansible_test
+
 .PHONY: check
 check: venv  ## Lint, types, unit tests; needs no sandbox
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint type unit
@@ -92,6 +104,7 @@ molecule: venv
 test:  ## Everything: check, the main job, and the integration tests on real parts
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory quickstart
+	@$(MAKE) --no-print-directory sanity
 	@$(BIN)/python -m pytest tests/simulator tests/integration --ignore tests/integration/test_path.py -q -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/integration/test_path.py -q
 	@$(MAKE) --no-print-directory molecule

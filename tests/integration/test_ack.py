@@ -13,7 +13,9 @@ import pytest
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from tests.integration.conftest import RunTasks
-from tests.integration.simulated import Simulator, no_fault_is_left, simulator  # noqa: F401
+from tests.integration.simulated import Simulator, no_fault_is_left, simulator
+
+__all__ = ["no_fault_is_left", "simulator"]
 
 pytestmark = pytest.mark.simulator
 
@@ -29,7 +31,7 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def do(simulator: Simulator, lines: list[str]) -> Do:  # noqa: F811
+def do(simulator: Simulator, lines: list[str]) -> Do:
     """Runs one module here: `do("ack_cluster", name=...)`."""
 
     def run(module_name: str, /, *, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def cluster(do: Do, name: str) -> str:
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_a_cluster_from_nothing_to_nothing(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     tmp_path: Path,
     name: str,
     in_process: bool,
@@ -102,7 +104,7 @@ def test_a_cluster_from_nothing_to_nothing(
     assert not no_pool["changed"]
 
 
-def test_a_pool_grows_shrinks_and_goes(do: Do, cluster: str, simulator: Simulator) -> None:  # noqa: F811
+def test_a_pool_grows_shrinks_and_goes(do: Do, cluster: str, simulator: Simulator) -> None:
     def pool(**options: Any) -> dict[str, Any]:
         return do("ack_node_pool", cluster_name=cluster, **{**POOL, **options})
 
@@ -124,7 +126,7 @@ def test_a_pool_grows_shrinks_and_goes(do: Do, cluster: str, simulator: Simulato
     assert not pool(state="absent")["changed"]
 
 
-def test_a_pool_that_gets_no_instances_says_why(do: Do, cluster: str, simulator: Simulator) -> None:  # noqa: F811
+def test_a_pool_that_gets_no_instances_says_why(do: Do, cluster: str, simulator: Simulator) -> None:
     simulator.faults({"kind": "stock_shortage", "match": {"action": "CreateClusterNodePool"}, "times": 1})
     result = do("ack_node_pool", cluster_name=cluster, **POOL, desired_size=2)
     assert result["failure"]["code"] == "TooFewNodes"
@@ -134,7 +136,7 @@ def test_a_pool_that_gets_no_instances_says_why(do: Do, cluster: str, simulator:
 @pytest.mark.parametrize("kind", ["throttle", "http500", "http503", "reset"])
 def test_a_passing_fault_of_reading_and_polling_is_overcome(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
     kind: str,
 ) -> None:
@@ -145,7 +147,7 @@ def test_a_passing_fault_of_reading_and_polling_is_overcome(
 
 def test_a_throttled_creation_is_tried_again_and_makes_one_cluster(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
 ) -> None:
     fault = {"kind": "throttle", "match": {"action": "CreateCluster"}, "times": 2, "retry_after_ms": 100}
@@ -154,7 +156,7 @@ def test_a_throttled_creation_is_tried_again_and_makes_one_cluster(
     assert len(do("ack_cluster_info", name=name)["clusters"]) == 1
 
 
-def test_a_creation_whose_answer_is_lost_is_adopted(do: Do, simulator: Simulator, name: str) -> None:  # noqa: F811
+def test_a_creation_whose_answer_is_lost_is_adopted(do: Do, simulator: Simulator, name: str) -> None:
     simulator.faults({"kind": "half", "match": {"action": "CreateCluster"}, "times": 1})
     assert do("ack_cluster", name=name, **NET).get("cluster", {}).get("state") == "running"
     assert len(do("ack_cluster_info", name=name)["clusters"]) == 1
@@ -162,7 +164,7 @@ def test_a_creation_whose_answer_is_lost_is_adopted(do: Do, simulator: Simulator
 
 def test_a_failed_creation_tells_the_tasks_error_and_the_way_out(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
 ) -> None:
     simulator.faults({"kind": "task_fail", "match": {"action": "CreateCluster"}, "times": 1})
@@ -178,7 +180,7 @@ def test_a_failed_creation_tells_the_tasks_error_and_the_way_out(
 
 def test_a_task_that_succeeds_and_changes_nothing_is_a_failure(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     cluster: str,
 ) -> None:
     simulator.faults({"kind": "success_but_unchanged", "match": {"action": "ModifyCluster"}, "times": 1})
@@ -189,7 +191,7 @@ def test_a_task_that_succeeds_and_changes_nothing_is_a_failure(
 
 def test_a_wait_ends_at_its_deadline_and_the_next_run_goes_on(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
 ) -> None:
     simulator.faults({"kind": "hang", "match": {"action": "DescribeTaskInfo"}})
@@ -239,7 +241,7 @@ def test_what_a_newcomer_meets_reads_well(do: Do, name: str, options: dict[str, 
 
 def test_no_secret_reaches_result_or_progress(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     cluster: str,
     lines: list[str],
     tmp_path: Path,

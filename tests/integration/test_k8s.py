@@ -205,7 +205,7 @@ def test_info_reads_by_labels_and_by_name(run, manifest, namespace, sandbox):
     task = {"kubeconfig": sandbox["kubeconfigs"]["prod"], "kind": "ConfigMap", "namespace": namespace}
     labelled = config("one", a="1")
     labelled["metadata"]["labels"] = {"tier": "test"}
-    _, listed, named, missing, unknown = run(
+    _applied, listed, named, missing, unknown = run(
         manifest(labelled),
         {"mlops.ack.k8s_info": {**task, "label_selector": "tier=test"}},
         {"mlops.ack.k8s_info": {**task, "name": "one"}},

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import RunTasks
-from tests.integration.simulated import (  # noqa: F401
+from tests.integration.simulated import (
     Simulator,
     bucket_name,
     no_fault_is_left,
@@ -18,6 +18,8 @@ from tests.integration.simulated import (  # noqa: F401
     simulator,
     write,
 )
+
+__all__ = ["bucket_name", "no_fault_is_left", "simulator"]
 
 pytestmark = pytest.mark.simulator
 
@@ -27,8 +29,8 @@ FILES = {"a.txt": b"1", "deep/b.bin": pattern(70_000), "deep/er/ü &+.txt": b"3"
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_a_bucket_from_nothing_to_nothing(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     in_process: bool,
 ) -> None:
     bucket = {**simulator.oss, "name": bucket_name}
@@ -84,8 +86,8 @@ RULES = [
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_encryption_and_rules_are_set_kept_and_removed(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     in_process: bool,
 ) -> None:
     def task(**options: Any) -> dict[str, Any]:
@@ -118,8 +120,8 @@ def test_encryption_and_rules_are_set_kept_and_removed(
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_a_bucket_is_deleted_with_what_it_holds_only_when_told_to(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
     in_process: bool,
 ) -> None:
@@ -146,8 +148,8 @@ def test_a_bucket_is_deleted_with_what_it_holds_only_when_told_to(
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_objects_are_listed_by_both_ends_of_their_keys_in_parts(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
     in_process: bool,
 ) -> None:
@@ -175,8 +177,8 @@ def test_objects_are_listed_by_both_ends_of_their_keys_in_parts(
 
 def test_a_second_run_and_check_mode_write_nothing(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
 ) -> None:
     task = {"mlops.ack.oss_bucket": {**simulator.oss, "name": bucket_name, "versioning": True}}
     before = simulator.last
@@ -204,7 +206,7 @@ def test_a_second_run_and_check_mode_write_nothing(
 )
 def test_what_a_newcomer_meets_reads_well(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     options: dict[str, Any],
     code: str,
     words: str,
@@ -220,8 +222,8 @@ def test_what_a_newcomer_meets_reads_well(
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_a_folder_goes_up_and_comes_down(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
     in_process: bool,
 ) -> None:
@@ -252,8 +254,8 @@ def test_a_folder_goes_up_and_comes_down(
 
 def test_only_what_differs_moves_and_extras_go_when_asked(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
 ) -> None:
     folder = write(tmp_path / "in", FILES)
@@ -275,15 +277,15 @@ def test_only_what_differs_moves_and_extras_go_when_asked(
 
 def test_a_large_file_goes_in_parts_and_says_how_far_it_is(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
 ) -> None:
     folder = write(tmp_path / "in", {"big.bin": pattern(70 << 20)})
     sync = {**simulator.oss, "bucket": bucket_name, "path": str(folder)}
     back = {**sync, "direction": "download", "path": str(tmp_path / "out")}
     tasks = [{"mlops.ack.oss_bucket": {**simulator.oss, "name": bucket_name}}, {"mlops.ack.oss_sync": sync}]
-    _, sent = run_tasks(tasks)
+    _first, sent = run_tasks(tasks)
     before = simulator.last
     again, fetched = run_tasks([{"mlops.ack.oss_sync": sync}, {"mlops.ack.oss_sync": back}])
     assert "upload: 1 of 1 files, 70.0 of 70.0 MiB" in sent["_output"]
@@ -302,8 +304,8 @@ def test_a_large_file_goes_in_parts_and_says_how_far_it_is(
 )
 def test_a_source_or_destination_that_is_not_there(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
     files: dict[str, bytes],
     options: dict[str, Any],
@@ -311,7 +313,7 @@ def test_a_source_or_destination_that_is_not_there(
 ) -> None:
     folder = write(tmp_path / "in", files)
     sync = {**simulator.oss, "bucket": bucket_name, "path": str(folder), "delete_extra": True, **options}
-    _, result = run_tasks(
+    _first, result = run_tasks(
         [{"mlops.ack.oss_bucket": {**simulator.oss, "name": bucket_name}}, {"mlops.ack.oss_sync": sync}]
     )
     assert result["failure"]["code"] == code
@@ -320,8 +322,8 @@ def test_a_source_or_destination_that_is_not_there(
 
 def test_no_secret_reaches_the_output(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
 ) -> None:
     folder = write(tmp_path / "in", FILES)

@@ -18,7 +18,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._oss import records, tra
 from ansible_collections.mlops.ack.plugins.module_utils._oss.bucket import OssBucketApi
 from ansible_collections.mlops.ack.plugins.module_utils._oss.client import Oss, connect
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import OssStore
-from tests.integration.simulated import (  # noqa: F401
+from tests.integration.simulated import (
     Simulator,
     bucket_name,
     no_fault_is_left,
@@ -27,6 +27,8 @@ from tests.integration.simulated import (  # noqa: F401
     write,
 )
 
+__all__ = ["bucket_name", "no_fault_is_left", "simulator"]
+
 pytestmark = pytest.mark.simulator
 
 SMALL = transfer.Limits(large=300_000, part=200_000)
@@ -34,12 +36,12 @@ FAST = Context(sleep=lambda seconds: None)
 
 
 @pytest.fixture
-def oss(simulator: Simulator) -> Oss:  # noqa: F811
+def oss(simulator: Simulator) -> Oss:
     return connect({**simulator.oss, "security_token": None, "request_timeout": 5}, FAST)
 
 
 @pytest.fixture
-def store(oss: Oss, bucket_name: str) -> Iterator[OssStore]:  # noqa: F811
+def store(oss: Oss, bucket_name: str) -> Iterator[OssStore]:
     OssBucketApi(oss, bucket_name).create("Standard")
     yield OssStore(oss, bucket_name, "mlops")
 
@@ -75,7 +77,7 @@ def test_of_many_writers_at_once_one_wins(store: OssStore) -> None:
     assert store.get("a") == str(won.index(True)).encode()
 
 
-def test_records_get_their_numbers_although_answers_are_lost(store: OssStore, simulator: Simulator) -> None:  # noqa: F811
+def test_records_get_their_numbers_although_answers_are_lost(store: OssStore, simulator: Simulator) -> None:
     simulator.faults({"kind": "half", "match": {"api": "oss", "method": "PUT"}, "times": 1})
     assert records.append(store, "p", {"who": "a"}) == 1
     assert records.append(store, "p", {"who": "b"}) == 2
@@ -89,13 +91,13 @@ def test_a_listing_of_many_pages_is_whole(store: OssStore) -> None:
 
 
 @pytest.mark.parametrize("kind", ["throttle", "http500", "http503", "reset", "half"])
-def test_a_passing_fault_is_overcome(store: OssStore, simulator: Simulator, kind: str) -> None:  # noqa: F811
+def test_a_passing_fault_is_overcome(store: OssStore, simulator: Simulator, kind: str) -> None:
     store.put("a", b"12345678")
     simulator.faults({"kind": kind, "match": {"api": "oss"}, "times": 2})
     assert store.get("a") == b"12345678"
 
 
-def test_a_lasting_fault_is_told_readably(store: OssStore, simulator: Simulator) -> None:  # noqa: F811
+def test_a_lasting_fault_is_told_readably(store: OssStore, simulator: Simulator) -> None:
     simulator.faults({"kind": "reset", "match": {"api": "oss"}})
     with pytest.raises(Failure) as told:
         store.get("a")
@@ -122,7 +124,7 @@ def test_a_refused_connection_names_host_and_port() -> None:
     ],
 )
 def test_wrong_credentials_are_told_by_option(
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     wrong: dict[str, Any],
     code: str,
     hint: str,
@@ -176,7 +178,7 @@ class TestTransfer:
         self,
         store: OssStore,
         oss: Oss,
-        simulator: Simulator,  # noqa: F811
+        simulator: Simulator,
         tmp_path: Path,
     ) -> None:
         source = write(tmp_path, {"in": pattern(1_000_000)}) / "in"
@@ -202,7 +204,7 @@ class TestTransfer:
         self,
         store: OssStore,
         oss: Oss,
-        simulator: Simulator,  # noqa: F811
+        simulator: Simulator,
         tmp_path: Path,
         kind: str,
     ) -> None:
@@ -216,7 +218,7 @@ class TestTransfer:
         self,
         store: OssStore,
         oss: Oss,
-        simulator: Simulator,  # noqa: F811
+        simulator: Simulator,
         tmp_path: Path,
     ) -> None:
         data = pattern(3_000_000)

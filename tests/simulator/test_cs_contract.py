@@ -186,7 +186,7 @@ def _walk(cs: Recording) -> None:
 
 
 def test_every_operation_took_part(answers: list[tuple[str, Any]]) -> None:
-    assert {name for name, _ in answers} == {operation.name for operation in OPERATIONS}
+    assert {name for name, _answer in answers} == {operation.name for operation in OPERATIONS}
 
 
 def test_no_answer_holds_a_field_that_the_sdk_does_not_know(answers: list[tuple[str, Any]]) -> None:

@@ -85,9 +85,9 @@ def test_there_is_one_real_cluster_for_each_profile(driven: Simulator) -> None:
     delete(cs, second)
     assert calls(driven) == ["up prod"]
     delete(cs, first)
-    _, task_id = create(cs)
+    _cluster, task_id = create(cs)
     task_ends(cs, task_id)
-    _, task_id = create(cs, "Edge")
+    _cluster, task_id = create(cs, "Edge")
     assert task_ends(cs, task_id, "fail").error.code == "QuotaExceeded.Cluster"
 
 

@@ -278,4 +278,4 @@ def test_overwriting_and_deleting_free_the_disk(simulator: Simulator, bucket: os
 def test_many_objects_are_listed_whole(bucket: oss2.Bucket) -> None:
     for number in range(200):
         bucket.put_object(f"{number:04}", b"x")
-    assert sum(1 for _ in oss2.ObjectIteratorV2(bucket, max_keys=1000)) == 200
+    assert sum(1 for _object in oss2.ObjectIteratorV2(bucket, max_keys=1000)) == 200

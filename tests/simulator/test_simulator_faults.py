@@ -24,7 +24,7 @@ QUOTA = {"action": "DescribeUserQuota"}
 
 def test_throttling_tells_when_to_come_back_and_ends(simulator: Simulator, cs: Client) -> None:
     simulator.faults({"kind": "throttle", "match": QUOTA, "times": 2, "retry_after_ms": 1500})
-    for _ in range(2):
+    for _try in range(2):
         with pytest.raises(ThrottlingException) as error:
             cs.describe_user_quota()
         assert (error.value.code, error.value.retry_after) == ("Throttling.User", 1500)

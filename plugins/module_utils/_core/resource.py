@@ -7,12 +7,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from .context import Context
 from .failure import Failure
 
-State = Mapping[str, Any] | None
+State: TypeAlias = "Mapping[str, Any] | None"
 """Fields in the user's words and units; None: it does not exist."""
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from .._core.documents import document
 from .._core.failure import Failure
 
 
@@ -72,9 +71,9 @@ class Chart(NamedTuple):
 def parse(text: str, digest: str = "") -> Metadata:
     """Raises Failure `InvalidChart`."""
     try:
-        data: Any = yaml.safe_load(text)
+        data: Any = document(text)
         return Metadata(data["name"], str(data["version"]), str(data.get("appVersion") or ""), digest)
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Failure(
             "InvalidChart", f"Chart.yaml has no name and version ({type(error).__name__}: {error})."
         ) from error

@@ -8,9 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-import yaml
-
 from .._core.context import Context
+from .._core.documents import documents
 from .._core.failure import Failure
 from .._core.resource import Change, Plan, Resource, State
 from .._core.secrets import MASK
@@ -236,7 +235,8 @@ class Release(Resource):
         chart = metadata
         if chart is None and base is not None:
             chart = Metadata(base.chart, base.chart_version, base.app_version)
-        assert chart is not None  # without a release there is always a chart
+        if chart is None:
+            raise AssertionError("without a release there is always a chart")
         return {
             "name": self._wishes.name,
             "namespace": self._wishes.namespace,
@@ -411,7 +411,7 @@ def predicted_revision(seen: Observed, steps: tuple[str, ...]) -> int:
 def waited_for(manifest: str) -> list[dict[str, Any]]:
     """The objects of a rendered chart whose readiness is waited for. A Job that deletes itself is not."""
     found = []
-    for item in yaml.safe_load_all(manifest):
+    for item in documents(manifest):
         if isinstance(item, dict) and item.get("kind") in WAITED:
             spec = item.get("spec") or {}
             if item["kind"] != "Job" or spec.get("ttlSecondsAfterFinished") is None:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from .._core.documents import document
 from .._core.failure import Failure
 from .._core.secrets import MASK
 
@@ -36,8 +35,8 @@ def gather(files: Sequence[str], values: Mapping[str, Any] | None) -> Values:
     gathered: Values = {}
     for file in files:
         try:
-            loaded = yaml.safe_load(Path(file).read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            loaded = document(Path(file).read_text())
+        except (OSError, ValueError) as error:
             raise Failure("InvalidValues", f"Cannot read the values file {file}: {error}.") from error
         if not isinstance(loaded or {}, Mapping):
             raise Failure("InvalidValues", f"The values file {file} holds {type(loaded).__name__}, not a mapping.")

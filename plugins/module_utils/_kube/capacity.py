@@ -114,7 +114,8 @@ def gpu_nodes(nodes: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, An
 
 def _check_shared(ask: Ask, nodes: Sequence[GpuNode]) -> list[str]:
     wish = ask.wish
-    assert wish.gpu_memory is not None
+    if wish.gpu_memory is None:
+        return []
     if not nodes:
         return [f"{ask.who} asks for shared GPU memory, and no node has a GPU now; its pods wait for one."]
     sharing = [node for node in nodes if node.memory and node.mode in SHARING_MODES]
@@ -188,7 +189,8 @@ def _check_whole(ask: Ask, nodes: Sequence[GpuNode]) -> list[str]:
 
 def _check_burst(ask: Ask, nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     burst = ask.wish.burst
-    assert burst is not None
+    if burst is None:
+        return []
     if not any(_is_virtual(node) for node in nodes):
         raise Failure(
             "NoVirtualNode",

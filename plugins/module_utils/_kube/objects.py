@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-import yaml
-
 from .._core.context import Context
+from .._core.documents import documents
 from .._core.failure import Failure
 from .._core.resource import Plan, Resource, State
 from .._core.wait import Deadline
@@ -144,10 +143,10 @@ def parse(definition: Any, origin: str = "definition") -> list[Object]:
     """
     if isinstance(definition, str):
         try:
-            documents = list(yaml.safe_load_all(definition))
-        except yaml.YAMLError as error:
+            found = documents(definition)
+        except ValueError as error:
             raise Failure("InvalidManifest", f"{origin} is no YAML: {error}.") from error
-        return [item for document in documents if document is not None for item in _parsed(document, origin)]
+        return [item for document in found if document is not None for item in _parsed(document, origin)]
     return _parsed(definition, origin)
 
 

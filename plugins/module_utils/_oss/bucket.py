@@ -227,7 +227,7 @@ class OssBucketApi:
             counted += len(page)
             if most is not None and counted >= most:
                 return Contents(counted, is_all=False)
-        return Contents(counted, sum(1 for _ in listing.uploads(self._oss, self._bucket)))
+        return Contents(counted, sum(1 for _upload in listing.uploads(self._oss, self._bucket)))
 
     def empty(self, contents: Contents) -> None:
         gone = 0

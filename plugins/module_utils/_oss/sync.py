@@ -34,10 +34,12 @@ class Objects(Protocol):
     name: str
 
     def list(self) -> dict[str, Remote]: ...
+
     def sha256(self, path: str) -> str | None:
         """The SHA-256 that was noted when the object was uploaded; None where nobody did."""
 
     def send(self, path: str, source: Path, known: Content, moved: Moved) -> None: ...
+
     def fetch(self, path: str, place: Path, moved: Moved) -> str:
         """Returns the SHA-256 of the bytes; compares it with what was noted."""
 
@@ -166,7 +168,9 @@ def scan(folder: Path) -> dict[str, Content]:
     """Every file below a folder with its digests, by relative path; hashed side by side, a MiB of each in memory."""
     listed = list(walk(folder))
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        return dict(zip((path for path, _ in listed), pool.map(content, (place for _, place in listed)), strict=True))
+        return dict(
+            zip((path for path, _place in listed), pool.map(content, (place for _path, place in listed)), strict=True)
+        )
 
 
 def differing(

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from .._core.context import Context
@@ -37,7 +37,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 4
 REPOSITORY_SCOPE = "repository:{}:pull,push"
 
-Body = bytes | Path | None
+Body: TypeAlias = "bytes | Path | None"
 
 
 class Login(NamedTuple):

@@ -12,6 +12,7 @@ from .._core.context import Context
 from .._core.failure import Failure
 from .._core.wait import Deadline, Seen, Wait, until
 from .predictor import REST_PORT, Revision, has_status
+from .versions import Golden
 
 # States of a model version. Source: tensorflow/serving, apis/get_model_status.proto. END comes after a failed load.
 STATE = Wait(success=frozenset({"AVAILABLE", "NO_STATUS"}), failure=frozenset({"END", "FORBIDDEN"}), longest_s=3.0)
@@ -103,12 +104,13 @@ def _forbidden(text: str) -> Failure:
 
 def check_golden(api: Proxy, namespace: str, revision: Revision, deadline: Deadline, context: Context) -> None:
     """Send the version's golden request. Raises Failure `GoldenMismatch`, `GoldenRefused`."""
-    if revision.version.golden is None:
+    golden = revision.version.golden
+    if golden is None:
         context.progress(f"model {revision.version.reference} has no golden request; its answers were not checked")
         return
     until(
         ANSWER,
-        lambda: _ask(api, namespace, revision),
+        lambda: _ask(api, namespace, revision, golden),
         deadline,
         context,
         what=f"golden request to {revision.name}",
@@ -116,9 +118,7 @@ def check_golden(api: Proxy, namespace: str, revision: Revision, deadline: Deadl
     )
 
 
-def _ask(api: Proxy, namespace: str, revision: Revision) -> Seen:
-    golden = revision.version.golden
-    assert golden is not None
+def _ask(api: Proxy, namespace: str, revision: Revision, golden: Golden) -> Seen:
     path = f"/v1/models/{revision.version.name}:predict"
     status, text = _call(api, namespace, revision, path, method="POST", body=golden.request)
     if status in TRANSIENT:

@@ -34,6 +34,7 @@ class Cluster(Reader, Proxy, Protocol):
     def scale(self, ref: Ref, replicas: int) -> None: ...
     def delete(self, ref: Ref) -> None: ...
     def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]: ...
+
     def wait_ready(self, refs: Sequence[Ref], deadline: Deadline) -> None:
         """Until Deployments have all their replicas, or routes are taken by their gateway. Fails early."""
 
@@ -138,7 +139,8 @@ class Release:
 
     def _take(self, stage: Stage, work: Work) -> None:
         """One step: its weights, then all that has to say yes. A no brings the previous weights back."""
-        assert self._deadline is not None
+        if self._deadline is None:
+            raise AssertionError("steps are taken by a release that waits")
         self.reached, self.measured = stage.step.weight, []
         shares = ", ".join(f"{service} {share} %" for service, share in stage.weights.items())
         self._context.progress(f"step {stage.step.weight} %: {shares}")
@@ -165,7 +167,8 @@ class Release:
 
     @property
     def _gatekeeper(self) -> Gatekeeper:
-        assert self._gate is not None, "steps that ask need a gate"
+        if self._gate is None:
+            raise AssertionError("steps that ask need a gate")
         return self._gate
 
     def _subject(self, stage: Stage) -> dict[str, Any]:
@@ -223,7 +226,7 @@ class Release:
         try:
             self._cluster.wait_ready(_waited(work.route), self._deadline)
             if self._desired.serving.verify.requests and (work.moves_traffic or work.record is not None):
-                self.count()
+                self.count(self._deadline)
         except Failure as failure:
             if work.moves_traffic:
                 self._move_back(work, failure)
@@ -251,9 +254,8 @@ class Release:
             if (ref.kind.kind, ref.name) not in before:
                 self._cluster.delete(ref)
 
-    def count(self) -> None:
+    def count(self, deadline: Deadline) -> None:
         """Send the probe requests. Raises Failure `MissingOption` where nobody knows the gateway's address."""
-        assert self._deadline is not None
         request = self._request()
         revisions, verify = self._desired.revisions, self._desired.serving.verify
         self.split = split.verify(
@@ -262,7 +264,7 @@ class Release:
             {revision.predictor.name: str(revision.version.reference) for revision in revisions},
             verify.requests,
             verify.tolerance,
-            self._deadline,
+            deadline,
             self._context,
         )
 

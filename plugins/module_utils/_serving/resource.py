@@ -257,7 +257,7 @@ class TfServing(Resource):
                 self._cluster.wait_ready([self._ref(name) for name in self._names], self._deadline)
             verify = self._desired.serving.verify
             if verify.requests and verify.always and release.split is None:
-                release.count()
+                release.count(self._deadline)
         if not is_at_rest:
             self._live = read(self._cluster, self._namespace, self._name)
         if not release.warnings:

@@ -159,7 +159,7 @@ def measure(
     connect: Callable[[], Asker], names: Sequence[str], requests: int, deadline: Deadline, context: Context
 ) -> Split:
     """Send `requests` requests over a few kept connections. Raises Failure `WaitTimeout` when time runs out."""
-    askers = [connect() for _ in range(min(CONNECTIONS, requests))]
+    askers = [connect() for _asker in range(min(CONNECTIONS, requests))]
     answers: list[Answer] = []
     said_at = context.clock()
     try:
@@ -185,7 +185,7 @@ def measure(
 
 
 def _ask(asker: Asker, times: int, deadline: Deadline) -> list[Answer]:
-    return [asker.ask(_patience(deadline)) for _ in range(times) if not deadline.is_over]
+    return [asker.ask(_patience(deadline)) for _time in range(times) if not deadline.is_over]
 
 
 def _patience(deadline: Deadline) -> float:

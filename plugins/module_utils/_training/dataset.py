@@ -45,10 +45,12 @@ class Source(Protocol):
     name: str
 
     def list(self) -> dict[str, Remote]: ...
+
     def sha256(self, path: str) -> str | None:
         """As noted when the object was uploaded; None where nobody did."""
 
     def download(self, path: str, place: Path) -> None: ...
+
     def url(self, path: str, expires_s: int) -> str:
         """A signed URL that a pod can GET."""
 

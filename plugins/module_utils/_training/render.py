@@ -245,7 +245,9 @@ def _equip(field: str, container: Mapping[str, Any], wish: Wish) -> Object:
     ):
         if wish.volume and path:
             if path.startswith("/") or ".." in path.split("/"):
-                raise _invalid(variable.split("_")[0].lower() + "_path", path, "needs a path relative to the volume")
+                raise _invalid(
+                    variable.removesuffix("_DIR").lower() + "_path", path, "needs a path relative to the volume"
+                )
             environment[variable] = place
             mounts.append({"name": VOLUME, "mountPath": place, "subPath": path, "readOnly": is_read_only})
     environment["RUN_ID"] = wish.run_id

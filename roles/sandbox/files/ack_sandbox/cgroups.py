@@ -91,8 +91,8 @@ def _copy_cpuset(path: Path) -> None:
 def groups(name: str) -> list[Path]:
     """Every existing group of that name and below it, the deepest first."""
     found: list[Path] = []
-    for root, _ in hierarchies():
-        for folder, _, _ in os.walk(root / name, topdown=False):
+    for root, _kind in hierarchies():
+        for folder, _folders, _files in os.walk(root / name, topdown=False):
             found.append(Path(folder))
     return found
 
@@ -111,14 +111,14 @@ def processes(name: str) -> set[int]:
 
 def leave(name: str) -> None:
     """Move this process to the root of each hierarchy if it is in that group: it would kill itself otherwise."""
-    for root, _ in hierarchies():
+    for root, _kind in hierarchies():
         members = root / name
         if members.is_dir() and _is_member(root, name):
             (root / "cgroup.procs").write_text("0")
 
 
 def _is_member(root: Path, name: str) -> bool:
-    for folder, _, _ in os.walk(root / name):
+    for folder, _folders, _files in os.walk(root / name):
         if str(os.getpid()) in (Path(folder) / "cgroup.procs").read_text().split():
             return True
     return False

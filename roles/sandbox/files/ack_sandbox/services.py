@@ -33,8 +33,8 @@ def credentials(settings: Settings) -> dict[str, str]:
     if not settings.credentials_file.exists():
         alphabet = string.ascii_letters + string.digits
         fresh = {
-            "access_key_id": "LTAI5t" + "".join(secrets.choice(alphabet) for _ in range(18)),
-            "access_key_secret": "".join(secrets.choice(alphabet) for _ in range(30)),
+            "access_key_id": "LTAI5t" + "".join(secrets.choice(alphabet) for _letter in range(18)),
+            "access_key_secret": "".join(secrets.choice(alphabet) for _letter in range(30)),
         }
         write_file(settings.credentials_file, json.dumps(fresh, indent=2), mode=0o600)
     found: dict[str, str] = json.loads(settings.credentials_file.read_text())

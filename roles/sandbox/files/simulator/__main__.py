@@ -57,7 +57,7 @@ async def _serve(options: argparse.Namespace) -> int:
 
 
 def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
+    host, _colon, port = text.rpartition(":")
     return host, int(port)
 
 

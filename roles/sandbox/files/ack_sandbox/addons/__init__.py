@@ -81,7 +81,8 @@ def coredns(settings: Settings, cluster: ClusterAddresses, image: str) -> list[D
     text = Path(__file__).with_name("coredns.yaml").read_text()
     for key, value in {"IMAGE": image, "DNS_IP": cluster.dns_ip, "HOST_IP": settings.host_ip}.items():
         text = text.replace(f"@{key}@", value)
-    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+    documents: list[Document] = yaml.load(text, Loader=yaml.CSafeLoader)["items"]
+    return documents
 
 
 def contour(documents: list[Document], contour_image: str, envoy_image: str) -> list[Document]:

@@ -25,7 +25,9 @@ class Registry:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         self._connection.close()
 
     def push(self, artefact: Artefact) -> int:
@@ -59,7 +61,7 @@ class Registry:
         return len(content)
 
     def _has_blob(self, repository: str, digest: str) -> bool:
-        status, _ = self._call("HEAD", f"/v2/{repository}/blobs/{digest}", allowed=(200, 404))
+        status, _headers = self._call("HEAD", f"/v2/{repository}/blobs/{digest}", allowed=(200, 404))
         if status == 200:
             self._homes.setdefault(digest, repository)
         return status == 200
@@ -74,7 +76,7 @@ class Registry:
         return status == 201
 
     def _upload(self, repository: str, digest: str, size: int, body: bytes | BinaryIO) -> None:
-        _, headers = self._call("POST", f"/v2/{repository}/blobs/uploads/", b"")
+        _status, headers = self._call("POST", f"/v2/{repository}/blobs/uploads/", b"")
         location = _request_path(headers["Location"])
         length = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         self._call("PUT", f"{location}{'&' if '?' in location else '?'}digest={digest}", body, length)

@@ -64,7 +64,7 @@ def _wrapped(file: str, name: str, found: list[Any]) -> Any:
     """The value of `name { value: … }`: optional fields are messages, so that 0 differs from absent."""
     value = found[-1].get("value", [None])[-1] if isinstance(found[-1], dict) else None
     expected = str if name == "thread_pool_name" else int
-    if type(value) is not expected:
+    if not isinstance(value, expected) or isinstance(value, bool):
         example = '"name"' if expected is str else "1"
         raise StartError(f"{file}: {name} must be written as {name} {{ value: {example} }}")
     return value

@@ -67,7 +67,7 @@ class Rest:
             elapsed_us = (time.monotonic() - started) * 1e6
             self._metrics.request_latency.add(elapsed_us, self._name, "predict", "REST")
 
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._metrics.text(), content_type="text/plain")
 
     async def _predict(self, request: web.Request) -> web.Response:

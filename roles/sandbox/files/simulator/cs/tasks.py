@@ -41,7 +41,7 @@ class Tasks:
             "created": clock.china(),
             "updated": clock.china(),
             "current_stage": "",
-            "stages": [_stage() for _ in work.steps],
+            "stages": [_stage() for _step in work.steps],
             "events": [],
             "target": {"id": target_id, "type": work.target},
             "parameters": {},

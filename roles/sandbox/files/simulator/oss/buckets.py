@@ -117,7 +117,7 @@ async def create(storage: Storage, call: Call) -> Answer:
     body = await call.body()
     wanted = xml.parse(body, "CreateBucketConfiguration") if body else ET.Element("CreateBucketConfiguration")
     bucket = storage.buckets.get(name)
-    if bucket is None and sum(1 for _ in storage.buckets) >= MOST_BUCKETS:
+    if bucket is None and sum(1 for _bucket in storage.buckets) >= MOST_BUCKETS:
         raise ServiceError(400, "TooManyBuckets", f"You have attempted to create more than {MOST_BUCKETS} buckets.")
     _check_acl(bucket or {"settings": {}}, acl)
     if bucket is None:

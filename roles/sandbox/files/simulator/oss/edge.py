@@ -37,7 +37,7 @@ class OssEdge:
     async def _handle(self, exchange: Exchange) -> web.StreamResponse:
         request, url = exchange.request, urlsplit(exchange.request.raw_path)
         # oss2 writes the slashes of a key as %2F, other clients do not: unquote, then split.
-        bucket, _, key = unquote(url.path).removeprefix("/").partition("/")
+        bucket, _slash, key = unquote(url.path).removeprefix("/").partition("/")
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         exchange.write = request.method not in ("GET", "HEAD")
         operation = match(request.method, bucket, key, query)

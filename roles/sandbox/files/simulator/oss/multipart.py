@@ -44,7 +44,9 @@ async def put_part(storage: Storage, call: Call) -> Answer:
     copied = "x-oss-copy-source" in call.headers
     if copied:
         source = source_of(storage, call)
-        first, _, last = call.headers.get("x-oss-copy-source-range", "bytes=0-").removeprefix("bytes=").partition("-")
+        first, _dash, last = (
+            call.headers.get("x-oss-copy-source-range", "bytes=0-").removeprefix("bytes=").partition("-")
+        )
         size = (int(last) + 1 if last else source["size"]) - int(first)
         blob, checksum = await asyncio.to_thread(storage.join, [source["blob"]], int(first), size)
     else:
@@ -170,12 +172,12 @@ async def _chosen(call: Call, upload: Document) -> list[Document]:
     asked = [
         (node.findtext("PartNumber") or "", (node.findtext("ETag") or "").strip('"')) for node in root.findall("Part")
     ]
-    numbers = [int(number) for number, _ in asked]
+    numbers = [int(number) for number, _etag in asked]
     if numbers != sorted(set(numbers)):
         raise ServiceError(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
-    chosen = [upload["parts"].get(number) for number, _ in asked]
+    chosen = [upload["parts"].get(number) for number, _etag in asked]
     if not asked or any(
-        part is None or part["etag"] != etag.upper() for part, (_, etag) in zip(chosen, asked, strict=True)
+        part is None or part["etag"] != etag.upper() for part, (_number, etag) in zip(chosen, asked, strict=True)
     ):
         raise ServiceError(400, "InvalidPart", "One or more of the specified parts could not be found or do not match.")
     found = [part for part in chosen if part is not None]

@@ -108,7 +108,7 @@ async def append(storage: Storage, call: Call) -> Answer:
     if position != size:
         headers = {"x-oss-next-append-position": str(size)}
         raise ServiceError(409, "PositionNotEqualToLength", "Position is not equal to file length.", headers)
-    added, _ = await storage.receive(call.content)
+    added, _md5 = await storage.receive(call.content)
     joined, total = await asyncio.to_thread(storage.join, [*([old["blob"]] if old else []), added])
     storage.drop([added])
     kept = old or new_version(call, "Appendable")
@@ -244,8 +244,8 @@ def check_overwrite(storage: Storage, call: Call, bucket: Document) -> None:
 
 def source_of(storage: Storage, call: Call) -> Document:
     """The version that x-oss-copy-source names."""
-    path, _, query = call.headers["x-oss-copy-source"].partition("?")
-    bucket, _, key = unquote(path).lstrip("/").partition("/")
+    path, _mark, query = call.headers["x-oss-copy-source"].partition("?")
+    bucket, _slash, key = unquote(path).lstrip("/").partition("/")
     wanted = dict(parse_qsl(query)).get("versionId")
     inner = Call("GET", bucket, key, {"versionId": wanted} if wanted else {}, call.headers, call.content, call.signed)
     return version_of(storage, inner)

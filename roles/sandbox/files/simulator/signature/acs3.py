@@ -37,7 +37,7 @@ class Acs3Verifier:
 
     def verify(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
         """Raises ServiceError with the gateway's code when anything about the signature is wrong."""
-        algorithm, _, rest = headers.get("Authorization", "").partition(" ")
+        algorithm, _space, rest = headers.get("Authorization", "").partition(" ")
         if not rest:
             raise ServiceError(400, "MissingAccessKeyId", "The Authorization header is missing or has no credential.")
         if algorithm != ALGORITHM:

@@ -106,7 +106,7 @@ class Oss4Verifier:
 
 
 def _from_header(authorization: str, headers: Mapping[str, str]) -> _Claim:
-    algorithm, _, rest = authorization.partition(" ")
+    algorithm, _space, rest = authorization.partition(" ")
     if algorithm == "OSS":
         raise _version_1()
     parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))

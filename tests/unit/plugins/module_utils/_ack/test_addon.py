@@ -89,7 +89,7 @@ def test_check_mode_writes_nothing_and_a_third_run_is_free(
     predicted = run(fake, check=True, **options)
     assert fake.writes == []
     done = run(fake, **options)
-    assert [body for _, body in fake.writes] == writes
+    assert [body for _action, body in fake.writes] == writes
     assert (predicted.changed, predicted.diff) == (done.changed, done.diff)
     assert set(predicted.values["addon"] or {}) == set(done.values["addon"] or {})
     fake.writes.clear()
@@ -164,7 +164,7 @@ def test_one_that_is_being_removed_is_waited_for_and_then_installed_anew() -> No
     fake = Leaving(RUNNING)
     fake.addons = {"log": {**OLD, "state": "deleting"}}
     assert run(fake, version="2.0").values["addon"]["version"] == "2.0"
-    assert [action for action, _ in fake.writes] == ["InstallClusterAddons"]
+    assert [action for action, _body in fake.writes] == ["InstallClusterAddons"]
 
 
 def test_what_another_run_began_is_waited_for_and_not_sent_again() -> None:

@@ -57,14 +57,14 @@ def test_check_mode_writes_nothing_and_a_third_run_is_free(
     live: list[dict[str, Any]], options: dict[str, Any], writes: list[str]
 ) -> None:
     fake = FakeAck(*live)
-    predicted, _ = run(fake, check=True, **options)
+    predicted, _cluster = run(fake, check=True, **options)
     assert fake.writes == []
-    done, _ = run(fake, **options)
-    assert [action for action, _ in fake.writes] == writes
+    done, _cluster = run(fake, **options)
+    assert [action for action, _body in fake.writes] == writes
     assert (predicted.changed, predicted.diff) == (done.changed, done.diff)
     assert set(predicted.values["cluster"] or {}) == set(done.values["cluster"] or {})
     fake.writes.clear()
-    again, _ = run(fake, **options)
+    again, _cluster = run(fake, **options)
     assert (again.changed, fake.writes) == (False, [])
 
 
@@ -95,9 +95,9 @@ def test_what_cannot_be_is_refused_before_any_write(
 
 def test_an_answer_that_was_lost_makes_no_second_cluster() -> None:
     fake = FakeAck(lost=True)
-    outcome, _ = run(fake, vswitch_ids=["vsw-1"])
+    outcome, _cluster = run(fake, vswitch_ids=["vsw-1"])
     assert outcome.values["cluster"]["cluster_id"] == "c1"
-    assert [action for action, _ in fake.writes] == ["CreateCluster"]
+    assert [action for action, _body in fake.writes] == ["CreateCluster"]
 
 
 def test_a_service_that_says_success_and_changed_nothing_is_a_failure() -> None:
@@ -117,7 +117,7 @@ def test_a_service_that_says_success_and_changed_nothing_is_a_failure() -> None:
 def test_what_stays_after_a_deletion_is_told_in_check_mode_too(options: Any, kinds: list[str]) -> None:
     fake = FakeAck(RUNNING)
     for check in (True, False):
-        _, cluster = run(fake, check=check, state="absent", delete_options=options)
+        _outcome, cluster = run(fake, check=check, state="absent", delete_options=options)
         assert [each["type"] for each in cluster.remaining] == kinds
 
 
@@ -133,6 +133,6 @@ def test_a_cluster_that_is_still_being_made_is_waited_for_and_not_changed() -> N
             return super().call(action, what, **options)
 
     fake = Finishing({**RUNNING, "state": "initial", "master_url": ""})
-    outcome, _ = run(fake, endpoint_public_access=True)
+    outcome, _cluster = run(fake, endpoint_public_access=True)
     assert (outcome.changed, fake.writes) == (False, [])
     assert outcome.values["cluster"]["api_server_endpoint"] == "https://1.2.3.4:6443"

@@ -152,7 +152,7 @@ def test_absent_revokes_and_deletes(fake: FakeAck, tmp_path: Path, gone: bool) -
     assert (tmp_path / "config").exists()
     assert run(fake, tmp_path / "config", state="absent").changed
     assert list(tmp_path.iterdir()) == []
-    assert [action for action, _ in fake.writes] == ([] if gone else ["RevokeK8sClusterKubeConfig"])
+    assert [action for action, _body in fake.writes] == ([] if gone else ["RevokeK8sClusterKubeConfig"])
     assert not run(fake, tmp_path / "config", state="absent").changed
 
 

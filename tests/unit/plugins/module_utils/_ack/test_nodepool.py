@@ -84,7 +84,7 @@ def test_check_mode_writes_nothing_and_a_third_run_is_free(
     predicted = run(fake, check=True, **options)
     assert fake.writes == []
     done = run(fake, **options)
-    assert [body for _, body in fake.writes] == bodies
+    assert [body for _action, body in fake.writes] == bodies
     assert (predicted.changed, predicted.diff) == (done.changed, done.diff)
     assert set(predicted.values["node_pool"] or {}) == set(done.values["node_pool"] or {})
     fake.writes.clear()

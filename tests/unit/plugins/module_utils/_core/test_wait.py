@@ -74,7 +74,7 @@ def test_a_state_cannot_be_success_and_failure() -> None:
 
 def test_back_off_doubles_under_its_cap() -> None:
     pauses = delays(base_s=1, cap_s=4, chance=lambda: 1.0)
-    assert [next(pauses) for _ in range(4)] == [1, 2, 4, 4]
+    assert [next(pauses) for _pause in range(4)] == [1, 2, 4, 4]
 
 
 def _failing(times: int, failure: Failure) -> Callable[[], str]:

@@ -134,7 +134,7 @@ def route(**kinds: str) -> Object:
     ],
 )
 def test_when_a_kind_is_ready(kind: str, live: Object, state: str) -> None:
-    group, _, name = kind.rpartition("/")
+    group, _slash, name = kind.rpartition("/")
     assert RULES[(group, name)](live).state == state
 
 

@@ -61,7 +61,7 @@ def chain(store: Store) -> list[dict[str, Any]]:
 
 def test_it_is_held_inside_and_free_after_and_one_record_stays(store: FolderStore, time: Time) -> None:
     one = Launcher(store, time)
-    for _ in range(3):
+    for _try in range(3):
         with one.lock.held("serving"):
             (held,) = chain(store)
             assert held["what"] == "serving digits"
@@ -155,7 +155,7 @@ def test_one_that_was_silent_but_was_not_replaced_goes_on(store: FolderStore, ti
 
 def test_a_number_that_was_tidied_away_cannot_be_claimed_again(store: FolderStore, time: Time) -> None:
     one, late = Launcher(store, time), Launcher(store, time)
-    for _ in range(3):
+    for _try in range(3):
         with one.lock.held("serving"):
             pass
     assert not late.lock._claim(2, {"schema": "s"})

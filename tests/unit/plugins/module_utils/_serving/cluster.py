@@ -146,7 +146,7 @@ class FakeCluster:
 
     def ask(self, timeout_s: float) -> Answer:
         routes = [obj for ref, obj in self.objects.items() if ref.kind.kind == "HTTPRoute"]
-        split = [backend for backend in backends(routes) for _ in range(backend.weight)]
+        split = [backend for backend in backends(routes) for _share in range(backend.weight)]
         chosen = split[self.probes % len(split)]
         self.probes += 1
         if self.skew:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +12,11 @@ from ansible_collections.mlops.ack.plugins.module_utils._serving.plan import hos
 from ansible_collections.mlops.ack.plugins.module_utils._serving.routes import Backend, backends, render, with_idle
 from ansible_collections.mlops.ack.plugins.module_utils._serving.shape import Route
 
-SPLIT = [Backend("stable", "digits-v1", "digits-stable-1", 90), Backend("canary", "digits-v2", "digits-canary-2", 10)]
+SPLIT = (Backend("stable", "digits-v1", "digits-stable-1", 90), Backend("canary", "digits-v2", "digits-canary-2", 10))
 
 
 def rendered(
-    kind: str, split: list[Backend] = SPLIT, path: str = "/", hosts: tuple[str, ...] = ("a.test",)
+    kind: str, split: Sequence[Backend] = SPLIT, path: str = "/", hosts: tuple[str, ...] = ("a.test",)
 ) -> list[Any]:
     return render(Route(kind, "public", "gateways", hosts, path), "digits", "serving", split)
 

@@ -102,7 +102,7 @@ def test_a_split_as_declared_is_counted_once() -> None:
 
 def test_chance_gets_a_second_look() -> None:
     settled, off, good = [answer("stable")] * split.IN_A_ROW, [answer("stable")] * 200, of(9, 1)
-    counted = verify(Gateway(iter([*settled, *off, *(next(good) for _ in range(200))])))
+    counted = verify(Gateway(iter([*settled, *off, *(next(good) for _answer in range(200))])))
     assert counted.observed == {"stable": 90.0, "canary": 10.0}
 
 
@@ -117,7 +117,7 @@ def test_counting_waits_until_the_gateway_has_the_route() -> None:
     late = [answer("", error="HTTP 404")] * 2 + [answer("old")] + [answer("stable")]
     late += [Answer("stable", "digits-v0", 0.01, "")]
     good = of(9, 1)
-    counted = verify(Gateway(iter([*late, *(next(good) for _ in range(split.IN_A_ROW + 200))])))
+    counted = verify(Gateway(iter([*late, *(next(good) for _answer in range(split.IN_A_ROW + 200))])))
     assert counted.failed == 0
 
 

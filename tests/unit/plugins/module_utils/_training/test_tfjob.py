@@ -346,7 +346,7 @@ def test_a_job_that_somebody_deletes_is_told() -> None:
 def test_absent_is_absent_once() -> None:
     cluster = Operator(*SUCCESS)
     run(cluster)
-    assert [run(cluster, state="absent").changed for _ in range(2)] == [True, False]
+    assert [run(cluster, state="absent").changed for _time in range(2)] == [True, False]
 
 
 def test_a_cluster_without_operator_says_so() -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._training import transfe
 
 from .fakes import Bucket
 
-FILES = {"train/a.csv": b"1,2\n", "train/b.csv": b"3,4\n" * 1000, "holdout/c.csv": b""}
+FILES = MappingProxyType({"train/a.csv": b"1,2\n", "train/b.csv": b"3,4\n" * 1000, "holdout/c.csv": b""})
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ def load(bucket: Bucket, tmp_path: Path, capsys: Any) -> Any:
     """`load({path: data expected})` with what the bucket holds now."""
     bucket.objects.update({f"data/{path}": data for path, data in FILES.items()})
 
-    def call(files: dict[str, bytes] = FILES) -> tuple[int, list[Any]]:
+    def call(files: Mapping[str, bytes] = FILES) -> tuple[int, list[Any]]:
         wanted = [request(bucket, path, data) for path, data in files.items()]
         return run("load", tmp_path / "root", capsys, wanted, tmp_path)
 

@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404)
 
     def do_POST(self) -> None:
-        repository, _, _ = self._place()
+        repository, _kind, _name = self._place()
         query = parse_qs(urlsplit(self.path).query)
         if "mount" in query and self.state.mounts and (query["from"][0], query["mount"][0]) in self.state.blobs:
             self.state.blobs.add((repository, query["mount"][0]))
@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _place(self) -> tuple[str, str, str]:
         path = urlsplit(self.path).path.removeprefix("/v2/")
         kind = "blobs" if "/blobs/" in path else "manifests"
-        repository, _, name = path.partition(f"/{kind}/")
+        repository, _kind, name = path.partition(f"/{kind}/")
         return repository, kind, name
 
     def _answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:

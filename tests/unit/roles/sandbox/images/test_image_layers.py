@@ -95,7 +95,7 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/.app.build-killed").mkdir()  # as a killed build leaves it
 
-    def fail(_: Path) -> None:
+    def fail(_folder: Path) -> None:
         raise RuntimeError("no network")
 
     with pytest.raises(RuntimeError, match="no network"):

@@ -45,7 +45,7 @@ def served(base: Path, talk: Callable[[Client, Versions], Awaitable[Any]], *, ba
 
 
 def call(base: Path, method: str, path: str, body: Any = None, *, batching: bool = False) -> tuple[int, Any]:
-    async def talk(client: Client, _: Versions) -> tuple[int, Any]:
+    async def talk(client: Client, _versions: Versions) -> tuple[int, Any]:
         content = {"data": body} if isinstance(body, str) else {"json": body}
         async with client.request(method, path, **content) as answer:
             return answer.status, await answer.json()
@@ -127,7 +127,7 @@ def test_the_status_of_what_is_not_there(base: Path, path: str, error: str) -> N
 
 
 def test_metrics_count_requests_by_their_outcome(base: Path) -> None:
-    async def talk(client: Client, _: Versions) -> str:
+    async def talk(client: Client, _versions: Versions) -> str:
         await client.post("/v1/models/m:predict", json={"instances": ROWS})
         await client.post("/v1/models/m:predict", json={})
         return await (await client.get(DEFAULT_PATH)).text()
@@ -147,7 +147,7 @@ async def states(client: Client, wanted: dict[str, str]) -> None:
 
 
 def test_a_new_version_takes_over_and_the_old_one_goes(base: Path) -> None:
-    async def talk(client: Client, _: Versions) -> int:
+    async def talk(client: Client, _versions: Versions) -> int:
         version(base, 2)
         await states(client, {"1": "END", "2": "AVAILABLE"})
         return (await client.post("/v1/models/m/versions/2:predict", json={"instances": ROWS})).status

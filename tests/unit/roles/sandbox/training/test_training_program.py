@@ -141,7 +141,7 @@ class Tags(HTMLParser):
         self.count: dict[str, int] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert not {name for name, _ in attrs} & {"src", "href"}
+        assert not {name for name, _value in attrs} & {"src", "href"}
         self.count[tag] = self.count.get(tag, 0) + 1
         if tag not in ("meta", "rect"):
             self.open.append(tag)

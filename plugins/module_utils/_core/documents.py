@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, mlops.ack contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading YAML, on machines that may have no library for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .preflight import need
+
+
+def documents(text: str | bytes) -> list[Any]:
+    """Every document of a stream. Raises ValueError where it is no YAML, Failure `MissingLibrary`."""
+    try:
+        import yaml
+    except ImportError as error:
+        need("PyYAML", str(error))
+        raise
+    try:
+        return list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def document(text: str | bytes) -> Any:
+    """The only document of a stream, None of an empty one. Raises as `documents`."""
+    found = documents(text)
+    if len(found) > 1:
+        raise ValueError(f"one YAML document is expected, {len(found)} are there")
+    return found[0] if found else None

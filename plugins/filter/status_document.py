@@ -19,7 +19,7 @@ options:
   _input:
     description:
       - Variables of each host; C(mlops_environment) and C(mlops_reports), and C(status_cluster), C(status_node_pools),
-        C(status_serving), C(status_models) where they were registered.
+        C(status_serving), C(status_models), C(status_gates) where they were registered.
     type: list
     elements: dict
     required: true
@@ -33,13 +33,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(clusters) with their node pools, C(models) and C(serving), each with its C(environment).
+  description:
+    - C(clusters) with their node pools, C(models), C(serving).
+    - C(releases) is what serves on record, C(gates) what waits for a decision and what was decided.
   type: dict
 """
 
 
 def status_document(hosts: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    clusters, serving, models = [], [], {}
+    clusters, serving, models, releases, gates = [], [], {}, {}, {}
     for host in hosts:
         environment = host["mlops_environment"]
         pools = [pool["name"] for pool in _found(host, "status_node_pools", "node_pools")]
@@ -48,16 +50,28 @@ def status_document(hosts: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[s
         for served in _found(host, "status_serving", "servings"):
             serving.append({"environment": environment, "reports": host.get("mlops_reports", "."), **served})
         for looked in _found(host, "status_models", "results"):
+            for environment, found in (looked.get("environments") or {}).items():
+                releases.update(
+                    {(environment, each["serving"]): {"environment": environment, **each} for each in found}
+                )
             for version in looked.get("versions", []):
                 page = Path(host.get("mlops_reports", "")) / version["run_id"] / "evaluation.html"
                 models[version["reference"]] = {**version, "report": str(page) if page.is_file() else None}
+        for gate in _found(host, "status_gates", "gates"):
+            gates[gate["environment"], gate["name"], gate["subject_digest"]] = gate
     for served in serving:
         first = models.get(served["predictors"][0]["model_version"], {}) if served["predictors"] else {}
         request = (first.get("golden") or {}).get("request")
         served["request"] = request
         folder = served.pop("reports")
         served["request_file"] = f"{folder}/{served['name']}-request.json" if request else None
-    return {"clusters": clusters, "models": [models[name] for name in sorted(models)], "serving": serving}
+    return {
+        "clusters": clusters,
+        "models": [models[name] for name in sorted(models)],
+        "serving": serving,
+        "releases": [releases[key] for key in sorted(releases)],
+        "gates": [gates[key] for key in sorted(gates)],
+    }
 
 
 def _found(host: Mapping[str, Any], registered: str, key: str) -> list[Any]:

@@ -29,7 +29,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text; one table for each of clusters, model versions and predictors.
+  description: The text; a table for each of clusters, model versions, predictors, what serves on record, and gates.
   type: str
 """
 
@@ -99,6 +99,52 @@ def status_table(status: Mapping[str, Any]) -> str:
         table(("model version", "state", "accuracy", "model digest", "image digest", "training run"), versions),
         table(("environment", "predictor", "model version", "ready", "scales", "declared", "observed"), predictors),
     ]
+    releases = [
+        (
+            r["environment"],
+            f"{r['serving']}/{p['name']}",
+            p["model_version"],
+            _percent(p["traffic_percentage"]),
+            _percent(r["before"].get(p["model_version"])),
+            p["since"],
+            ", ".join((r.get("decision") or {}).get("approvers") or []) or None,
+            p.get("trained_by"),
+            p.get("run_id"),
+            _dataset(p.get("dataset")),
+        )
+        for r in status.get("releases", [])
+        for p in r["predictors"]
+    ]
+    if releases:
+        head = (
+            "environment",
+            "serves",
+            "model version",
+            "share",
+            "before",
+            "since",
+            "approved by",
+            "trained by",
+            "run",
+            "dataset",
+        )
+        parts.append(table(head, releases))
+    gates = [
+        (
+            g["environment"],
+            g["name"],
+            g["status"],
+            f"{g['approvals']}/{g['min_approvals']}",
+            ", ".join(g["approvers"]) or None,
+            g["decided"] or g["requested"],
+            g["expires"],
+            g["subject_digest"],
+        )
+        for g in status.get("gates", [])
+    ]
+    if gates:
+        columns = ("environment", "gate", "status", "approvals", "by", "since", "expires", "subject")
+        parts.append(table(columns, gates))
     parts += [_counted(served) for served in status["serving"] if served.get("split")]
     pages = [f"  {m['reference']}  {m['report']}" for m in status["models"] if m.get("report")]
     if pages:
@@ -107,6 +153,10 @@ def status_table(status: Mapping[str, Any]) -> str:
     if asks:
         parts.append("\n".join(("Ask a model:", *asks)))
     return "\n\n".join(parts)
+
+
+def _dataset(dataset: Mapping[str, Any] | None) -> str | None:
+    return f"{dataset['name']} {_text(dataset['digest'])}" if dataset else None
 
 
 def _counted(served: Mapping[str, Any]) -> str:

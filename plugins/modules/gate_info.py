@@ -51,7 +51,8 @@ RETURN = r"""
 gates:
   description:
     - One entry for each environment, gate and subject, sorted; the fields of RV(mlops.ack.gate#module:gate), and
-    - C(evidence) and C(submitted_by) as last shown, C(requested) when the gate asked last, C(history) every decision.
+    - C(evidence) and C(submitted_by) as last shown, C(requested) when the gate asked last, C(page) all of that
+      as the text that people see at the gate, C(history) every decision.
   returned: success
   type: list
   elements: dict
@@ -65,6 +66,7 @@ gates:
       min_approvals: 1
       evidence: {accuracy: 0.97}
       submitted_by: carol
+      page: "Subject..."
       requested: "2026-11-22T18:40:00Z"
       history: []
 """

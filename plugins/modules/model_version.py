@@ -118,6 +118,7 @@ model_version:
     size: 81234
     created: "2026-11-22T18:40:00Z"
     created_by: alice
+    trained_by: carol
 failure:
   description: Why it failed, for programs.
   returned: failure

@@ -84,13 +84,18 @@ environments:
         since: "2026-11-22T18:40:00Z"
         by: alice
         decision: {status: approved, approvers: [alice]}
+        before: {digits-v1: 100}
         predictors:
           - name: stable
             model_version: digits-v1
             traffic_percentage: 90
             since: "2026-11-20T09:00:00Z"
             run_id: digits-3f2a9c11d0b4
-            dataset: {name: digits, digest: "sha256:5f..."}
+            dataset: {name: digits, digest: "sha256:5f...", count: 2, size: 263211}
+            training_image: registry.example.com/tensorflow/training@sha256:4e...
+            trained_by: carol
+            model_digest: "sha256:0a..."
+            metrics: {accuracy: 0.97}
 """
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context

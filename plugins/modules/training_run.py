@@ -45,6 +45,15 @@ options:
         description: Its digest.
         type: str
         required: true
+      count:
+        description: Number of its files, for the record.
+        type: int
+      size:
+        description: Bytes of all its files, for the record.
+        type: int
+  created_by:
+    description: Who trained it, for the record. In AWX the launcher, elsewhere the login name, when unset.
+    type: str
   output_path:
     description: Folder of the volume into which the job wrote.
     type: str
@@ -92,6 +101,12 @@ run:
     run_id: {description: Name of the run., type: str, returned: always, sample: digits-3f9a0c11d2e4}
     model_name: {description: Name of the model., type: str, returned: always, sample: digits}
     created: {description: When the job was made., type: str, returned: always, sample: "2026-11-22T10:00:00Z"}
+    created_by: {description: Who trained it., type: str, returned: always, sample: carol}
+    launcher:
+      description: What AWX said about the job that recorded it, C(user_name), C(job_id), C(workflow_job_id).
+      type: dict
+      returned: in AWX
+      sample: {user_name: carol, job_id: 12}
     finished: {description: When it ended., type: str, returned: always, sample: "2026-11-22T10:00:23Z"}
     namespace: {description: Where it ran., type: str, returned: always, sample: training}
     job:
@@ -103,7 +118,7 @@ run:
       description: What it was trained on.
       type: dict
       returned: always
-      sample: {name: digits, digest: "sha256:5d1a6f"}
+      sample: {name: digits, digest: "sha256:5d1a6f", count: 2, size: 263211}
     conditions: {description: What the operator says., type: list, elements: dict, returned: always, sample: []}
     output:
       description: All files, with digest, count, size and for each its path, size and sha256.
@@ -129,6 +144,7 @@ failure:
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._core.launcher import launcher, user
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, OSS
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
@@ -155,7 +171,14 @@ def run(params: Params, context: Context) -> Outcome:
         connect(params, context),
         open_store(params, context),
         place(params, image),
-        Inputs(params["run_id"], params["model_name"], params["job"], params["dataset"]),
+        Inputs(
+            params["run_id"],
+            params["model_name"],
+            params["job"],
+            params["dataset"],
+            params["created_by"] or user(context),
+            launcher(context),
+        ),
         params["output_path"],
         Deadline(params["wait_timeout"], context.clock),
         context,
@@ -178,8 +201,14 @@ MODULE = Module(
         "dataset": {
             "type": "dict",
             "required": True,
-            "options": {"name": {"type": "str", "required": True}, "digest": {"type": "str", "required": True}},
+            "options": {
+                "name": {"type": "str", "required": True},
+                "digest": {"type": "str", "required": True},
+                "count": {"type": "int"},
+                "size": {"type": "int"},
+            },
         },
+        "created_by": {"type": "str"},
         "output_path": {"type": "str", "required": True},
         "wait_timeout": {"type": "int", "default": 1800},
     },

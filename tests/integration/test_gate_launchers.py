@@ -171,9 +171,9 @@ def forked_at_a_terminal(play: Play) -> tuple[int, str]:
     return ended(play.spawn("-e", json.dumps({"mlops_ack_in_process": False})))
 
 
-def three_hosts(play: Play) -> tuple[int, str]:
-    done = play.run(hosts="one,two,three", stdin=subprocess.DEVNULL)
-    assert done.stdout.count("failed=1") == 3
+def ten_hosts(play: Play) -> tuple[int, str]:
+    done = play.run(hosts=",".join(f"host{n}" for n in range(10)), stdin=subprocess.DEVNULL)
+    assert done.stdout.count("failed=1") == 10
     return done.returncode, done.stdout
 
 
@@ -189,7 +189,7 @@ def three_hosts(play: Play) -> tuple[int, str]:
         terminal_of_tower,
         check_mode_at_a_terminal,
         forked_at_a_terminal,
-        three_hosts,
+        ten_hosts,
     ],
 )
 def test_where_it_cannot_ask_it_stops_at_once(

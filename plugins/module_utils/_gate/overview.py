@@ -13,6 +13,7 @@ from .._oss.store import Store
 from .gate import Asked, status, summary
 from .policy import Policy, Record
 from .subject import DIGEST, NAME, Binding
+from .words import page
 
 
 def bindings(store: Store, environment: str | None = None, gate: str | None = None) -> list[Binding]:
@@ -33,7 +34,7 @@ def overview(
     store: Store, now: datetime, environment: str | None = None, gate: str | None = None, key: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Each gate as `mlops.ack.gate` returns it, judged by the policy of its last request, with what was shown:
-    evidence, submitted_by, requested, and `history`: every decision ever made."""
+    evidence, submitted_by, requested, `page` as people saw it, and `history`: every decision ever made."""
     for binding in bindings(store, environment, gate):
         decisions, requests = history(store, binding.decisions), history(store, binding.requests)
         yield view(binding, decisions, requests, now, key)
@@ -48,6 +49,7 @@ def view(
         "evidence": dict(asked.evidence),
         "submitted_by": asked.submitted_by,
         "requested": requests[-1].get("created") if requests else None,
+        "page": page(binding, asked.subject, asked.evidence, asked.submitted_by),
         "history": [summary(each) for each in decisions],
     }
 

@@ -10,16 +10,17 @@ from typing import Any
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.launcher import launcher
 from .._core.resource import Outcome, reconcile
 from .._core.times import seconds
 from .._core.wait import Deadline
 from .._oss.store import Store
 from .gate import Asked, Gate
 from .policy import Policy, admit, barred
-from .sources import decision, is_awx, launcher, person, require_key
+from .sources import decision, is_awx, person, require_key
 from .subject import bind
 from .terminal import Answer, ask
-from .words import brief, decide_command
+from .words import decide_command, page
 
 WORDS = {"timed_out": "refused, because nobody decided in time"}
 LEFT_OPEN = "nobody decided at the terminal"
@@ -48,7 +49,8 @@ def pass_gate(params: Mapping[str, Any], context: Context, store: Store, now: Ca
                 approver = person(params["approver"], context)
                 barrier = barred(asked.policy, approver, "approve", asked.submitted_by)
                 if barrier is None:
-                    answer = ask(prompter, asked.binding, asked.subject, asked.evidence, approver, deadline, context)
+                    shown = (asked.binding, asked.subject, asked.evidence, asked.submitted_by)
+                    answer = ask(prompter, *shown, approver, deadline, context)
                     words = _answered(answer, asked, approver, now())
             outcome = reconcile(gate, {"decisions": words, "is_asked": True}, context)
         if outcome.values["gate"]["status"] in ("pending", "expired") and not words:
@@ -139,7 +141,7 @@ def _concluded(outcome: Outcome, asked: Asked, params: Mapping[str, Any], contex
     values = {**outcome.values, "changed": outcome.changed, "diff": outcome.diff}
     decide = decide_command(asked.binding, context)
     resume = params["resume_command"] or "run the same playbook again; what is done already is not done twice"
-    about = f"Evidence: {brief(asked.evidence) or 'none was given'}. Subject: {brief(asked.subject)}."
+    about = page(asked.binding, asked.subject, asked.evidence, asked.submitted_by)
     if status == "rejected":
         what = f"Rejected by {', '.join(gate['approvers'])}: {gate['reason']} (record {gate['record_key']})."
         hint = (
@@ -151,10 +153,11 @@ def _concluded(outcome: Outcome, asked: Asked, params: Mapping[str, Any], contex
         what = f"{gate['approvals']} of {gate['min_approvals']} approvals."
         hint = f"\nDecide (approve or reject): {decide}\nThen resume: {resume}"
     why = "; ".join([*([note] if note else []), *gate["ignored"]])
+    message = f"The {asked.binding} is {WORDS.get(status, status)}. {what}{f' Note: {why}.' if why else ''}"
     raise Failure(
         {"rejected": "GateRejected", "expired": "GateExpired", "timed_out": "GateTimedOut"}.get(status, "GatePending"),
-        f"The {asked.binding} is {WORDS.get(status, status)}. {what}{f' Note: {why}.' if why else ''} {about}",
+        message,
         resource=f"gate/{asked.binding.environment}/{asked.binding.gate}",
         hint=hint,
-        details={"decide_command": decide, "values": values},
+        details={"decide_command": decide, "values": {**values, "msg": f"{message}\n\n{about}\n{hint}"}},
     )

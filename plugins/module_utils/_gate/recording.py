@@ -10,6 +10,7 @@ from typing import Any
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.launcher import launcher
 from .._core.resource import Outcome, reconcile
 from .._core.times import seconds
 from .._oss.records import history
@@ -17,7 +18,7 @@ from .._oss.store import Store
 from .gate import Asked, Gate
 from .overview import asked_last, bindings, overview
 from .policy import admit, same
-from .sources import decision, launcher, person, require_key
+from .sources import decision, person, require_key
 from .subject import Binding, digest, named, resolve
 
 

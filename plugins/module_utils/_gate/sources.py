@@ -4,29 +4,18 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.launcher import launcher, user
 from .._core.times import stamp
 from .policy import SCHEMA, Policy
 from .subject import Binding
 
 LONGEST_NAME, LONGEST_REASON = 128, 4000
-
-
-def launcher(context: Context) -> dict[str, Any] | None:
-    """Who and what started this run, in AWX's words; None outside of it."""
-    told = context.variables
-    found = {
-        key: told.get(f"awx_{key}") or told.get(f"tower_{key}") for key in ("user_name", "job_id", "workflow_job_id")
-    }
-    known = {key: value for key, value in found.items() if value}
-    return known or None
 
 
 def is_awx(context: Context) -> bool:
@@ -46,12 +35,9 @@ def person(given: str | None, context: Context) -> str:
             f"approver is '{given}', but AWX says that '{told}' started this job.",
             hint="Leave approver out: in AWX it is whoever launched the job.",
         )
-    name = told or (given or "").strip()
+    name = told or (given or "").strip() or user(context)
     if not name:
-        try:
-            name = os.environ.get("SUDO_USER") or getpass.getuser()
-        except (KeyError, OSError) as error:
-            raise Failure("MissingOption", "Who decides is not known.", hint="Set approver.") from error
+        raise Failure("MissingOption", "Who decides is not known.", hint="Set approver.")
     return _line("approver", name, LONGEST_NAME)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from .._core.context import Context, Prompter
 from .._core.wait import Deadline
 from .subject import Binding
-from .words import printable, table
+from .words import page, printable
 
 TRIES = 3
 
@@ -28,6 +28,7 @@ def ask(
     binding: Binding,
     subject: Mapping[str, Any],
     evidence: Mapping[str, Any],
+    submitted_by: str | None,
     approver: str,
     deadline: Deadline,
     context: Context,
@@ -35,17 +36,8 @@ def ask(
     """Show the evidence, ask for the decision, then for the reason. The whole words are asked for: no key that somebody
     presses on the way decides about production. Three answers that are none leave the gate as it is.
     """
-    text = [
-        "",
-        f"The {binding} asks for a decision.",
-        "Subject",
-        table(subject),
-        f"  {binding.subject_digest}",
-        "Evidence",
-        table(evidence) or "  none was given",
-        "",
-    ]
-    prompter.show(str(context.secrets.scrub("\n".join(text))))
+    text = f"\nThe {binding} asks for a decision.\n\n{page(binding, subject, evidence, submitted_by)}\n"
+    prompter.show(str(context.secrets.scrub(text)))
     question = (
         f"You are {approver}. Type approve or reject, then Enter (Ctrl-C leaves it open; {_left(deadline)} left):"
     )

@@ -30,7 +30,8 @@ def releases_of(store: Store, name: str) -> Releases:
 
 def serving(releases: Sequence[Record], versions: Sequence[Record]) -> list[dict[str, Any]]:
     """What serves in one environment now, one entry for each serving: since when, who released it by which decision,
-    and of each predictor what its model was trained on. An empty release ends a serving.
+    what it replaced (`before`: shares by version), and of each predictor what its model was trained on. An empty
+    release ends a serving.
     """
     trained = {reference(each): each for each in versions}
     found = []
@@ -46,6 +47,7 @@ def serving(releases: Sequence[Record], versions: Sequence[Record]) -> list[dict
                     "since": last["time"],
                     "by": last.get("by"),
                     "decision": last.get("decision"),
+                    "before": _shares(own[-2]) if len(own) > 1 else {},
                     "predictors": [
                         {
                             **{key: each.get(key) for key in ("name", "model_version", "traffic_percentage", "image")},
@@ -113,9 +115,14 @@ def _since(releases: Sequence[Record], name: str) -> str | None:
     return since
 
 
+def _shares(release: Mapping[str, Any]) -> dict[str, Any]:
+    return {each["model_version"]: each.get("traffic_percentage") for each in release["predictors"]}
+
+
 def _has(release: Mapping[str, Any], name: str) -> bool:
     return any(each["model_version"] == name for each in release["predictors"])
 
 
 def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: record.get(key) for key in ("run_id", "dataset", "model_digest", "metrics")}
+    kept = ("run_id", "dataset", "training_image", "trained_by", "model_digest", "metrics")
+    return {key: record.get(key) for key in kept}

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.launcher import user
 from .._core.resource import Change, Plan, Resource, State
 from .._oss.records import Record, read, write_once
 from .._oss.store import Store
@@ -53,10 +52,8 @@ def wanted(params: Mapping[str, Any], context: Context) -> Wanted:
         raise _invalid(
             "image_repo", params["image_repo"], "a repository without tag and digest: the version is the tag"
         )
-    told = context.variables
-    launcher = told.get("awx_user_name") or told.get("tower_user_name")
-    created_by = params["created_by"] or launcher or os.environ.get("SUDO_USER") or getpass.getuser()
-    return Wanted(name, params["run_id"], repo, parse("base_image", params["base_image"]), str(created_by), number)
+    created_by = params["created_by"] or user(context) or "unknown"
+    return Wanted(name, params["run_id"], repo, parse("base_image", params["base_image"]), created_by, number)
 
 
 def _invalid(field: str, found: object, allowed: str) -> Failure:
@@ -232,7 +229,8 @@ class ModelVersion(Resource):
             "image": f"{wanted.image_repo.place}@{image.digest}",
             "image_tag": f"{wanted.image_repo.place}:{_tag(number)}",
             "base_image": f"{wanted.base_image.place}@{seen['base'].digest}",
-            "training_image": (run.get("job") or {}).get("image"),
+            "training_image": _training_image(run.get("job") or {}),
+            "trained_by": run.get("created_by"),
             "metrics": evaluation.get("metrics"),
             "golden": seen["golden"],
             "files": [file._asdict() for file in model.files],
@@ -248,6 +246,12 @@ def numbers(store: Store, name: str) -> list[int]:
 
 def version_record(store: Store, name: str, number: int) -> Record | None:
     return read(store, _key(name, number))
+
+
+def _training_image(job: Mapping[str, Any]) -> str | None:
+    """What the node really ran, by digest where the run knows it: a tag may have moved since."""
+    ran = str(job.get("image_id") or "").rpartition("://")[2]
+    return ran if "@sha256:" in ran else job.get("image")
 
 
 def _key(name: str, number: int) -> str:

@@ -36,12 +36,16 @@ Event = dict[str, Any]
 
 
 class Inputs(NamedTuple):
-    """What went in. job: as `state.summary` gives it (or parts of it). dataset: name and digest."""
+    """What went in. job: as `state.summary` gives it (or parts of it). dataset: name and digest, and what else is known
+    of it. launched: what `launcher` tells.
+    """
 
     run_id: str
     model_name: str
     job: Mapping[str, Any]
     dataset: Mapping[str, Any]
+    created_by: str | None = None
+    launched: Mapping[str, Any] | None = None
 
 
 class TrainingRun(Resource):
@@ -73,10 +77,12 @@ class TrainingRun(Resource):
             "run_id": self._inputs.run_id,
             "model_name": self._inputs.model_name,
             "created": job.get("created"),
+            "created_by": self._inputs.created_by,
+            "launcher": dict(self._inputs.launched) if self._inputs.launched else None,
             "finished": job.get("finished"),
             "namespace": self._place.namespace,
             "job": {key: job.get(key) for key in ("name", "image", "image_id", "replicas", "parameters", "log_keys")},
-            "dataset": {"name": dataset["name"], "digest": dataset["digest"]},
+            "dataset": {key: value for key, value in dataset.items() if value is not None},
             "conditions": list(job.get("conditions") or []),
             "output": None,
             "model": None,
@@ -91,7 +97,10 @@ class TrainingRun(Resource):
         wanted = dict(desired or {})
         if observed is None:
             return Plan("create", wanted, (Change("run", None, self._inputs.run_id),), work=wanted)
-        asked = {key: wanted[key] for key in ("model_name", "dataset")}
+        asked = {
+            "model_name": wanted["model_name"],
+            "dataset": {key: wanted["dataset"][key] for key in ("name", "digest")},
+        }
         if other := differences(observed, asked):
             raise Failure(
                 "RunConflict",

@@ -113,7 +113,7 @@ def test_without_a_decision_it_stops_and_says_how_to_decide(gate: Gate) -> None:
         f"-e subject_digest={digest} -e decision=approve -e 'reason=\"...\"'"
     ) in failure.hint
     assert "Then resume: ansible-playbook -i inventories/prod mlops.ack.site" in failure.hint
-    assert "accuracy 0.97, report build/evaluation.html" in failure.message
+    assert "  accuracy  0.97\n  report    build/evaluation.html" in values["msg"]
     assert gate.keys == ["requests"]
 
 

@@ -65,6 +65,11 @@ def test_the_state_of_a_version_is_told_from_what_was_recorded() -> None:
     assert told[2]["approvals"][0]["approvers"] == ["bob"]
 
 
+def test_a_serving_names_what_it_replaced() -> None:
+    assert serving([release(1, v1=100), release(2, v1=90, v2=10)], VERSIONS)[0]["before"] == {"digits-v1": 100}
+    assert serving([release(1, v1=100)], VERSIONS)[0]["before"] == {}
+
+
 def test_since_is_the_beginning_of_the_unbroken_service() -> None:
     releases = [release(1, v1=100), release(2, v2=100), release(3, v1=90, v2=10), release(4, v1=50, v2=50)]
     found = serving(releases, VERSIONS)[0]

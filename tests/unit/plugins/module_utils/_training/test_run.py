@@ -64,6 +64,16 @@ def test_every_file_is_in_the_store_and_on_record(world: World) -> None:
     assert world.cluster.left() == []
 
 
+def test_the_record_says_who_trained_it_on_how_much(world: World) -> None:
+    dataset = {**DATASET, "count": 2, "size": 263211}
+    record: Any = world.run(created_by="carol", launched={"user_name": "carol", "job_id": 12}, dataset=dataset).values[
+        "run"
+    ]
+    assert (record["created_by"], record["launcher"]) == ("carol", {"user_name": "carol", "job_id": 12})
+    assert record["dataset"] == dataset
+    assert not world.run(dataset={**DATASET, "count": None, "size": None}).changed  # the same run, seen by another
+
+
 def test_check_mode_writes_nothing_and_has_the_keys_of_the_run(world: World) -> None:
     predicted = world.run(check=True)
     assert (world.cluster.writes, world.store.writes, world.bucket.requests) == ([], [], [])

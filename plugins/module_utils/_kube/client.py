@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -59,6 +61,19 @@ class KubeClient:
         """Kinds that the cluster will know once their definitions are applied."""
         for kind in kinds:
             self._discovered[(kind.api_version, kind.kind)] = kind
+
+    @property
+    def trust(self) -> dict[str, Any]:
+        """The `cluster` of a kubeconfig: where the API is, and how it is known to be the right one."""
+        found: dict[str, Any] = {"server": self.host}
+        if self._configuration.ssl_ca_cert:
+            authority = Path(self._configuration.ssl_ca_cert).read_bytes()
+            found["certificate-authority-data"] = base64.b64encode(authority).decode()
+        if not self._configuration.verify_ssl:
+            found["insecure-skip-tls-verify"] = True
+        if name := getattr(self._configuration, "tls_server_name", None):
+            found["tls-server-name"] = name
+        return found
 
     def serves(self, kind: Kind) -> bool:
         """Whether the cluster answers for this kind now."""

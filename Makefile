@@ -105,6 +105,14 @@ test:  ## Everything: check, the main job, and the integration tests on real par
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory quickstart
 	@$(MAKE) --no-print-directory sanity
-	@$(BIN)/python -m pytest tests/simulator tests/integration --ignore tests/integration/test_path.py -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/simulator tests/integration --ignore tests/integration/test_path.py -m "not long" -q -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/integration/test_path.py -q
 	@$(MAKE) --no-print-directory molecule
+
+.PHONY: test-long
+test-long: venv  ## Volume: 10,000 objects and one of 2 GiB in bounded memory; WRITE_DOCS=1 writes docs/volume.md
+	@WRITE_DOCS=$(WRITE_DOCS) $(BIN)/python -m pytest tests -m long -q
+
+.PHONY: bench
+bench: venv  ## What a task costs against named peers, as ratios; needs the sandbox after quickstart; BENCH=--write
+	@$(BIN)/python -m tests.bench $(BENCH)

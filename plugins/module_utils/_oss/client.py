@@ -70,6 +70,7 @@ HINTS: Mapping[str, str] = {
     "InvalidAccessKeyId": "Check access_key_id.",
     "SignatureDoesNotMatch": "Check access_key_secret.",
     "RequestTimeTooSkewed": "Correct this machine's clock.",
+    "PreconditionFailed": "The object was changed meanwhile; run again.",
     "InvalidDigest": "The file was altered while it was uploaded; run again.",
     "NoSuchBucket": "Create it with mlops.ack.oss_bucket, or correct the name.",
 }

@@ -45,8 +45,9 @@ class PrefixObjects:
     def send(self, path: str, source: Path, known: Content, moved: Moved) -> None:
         send(self._oss, self._bucket, self._key(path), source, f"{self.name}/{path}", known=known, moved=moved)
 
-    def fetch(self, path: str, place: Path, moved: Moved) -> str:
-        return fetch(self._oss, self._bucket, self._key(path), place, f"{self.name}/{path}", moved=moved)
+    def fetch(self, path: str, place: Path, listed: Remote, moved: Moved) -> str:
+        name = f"{self.name}/{path}"
+        return fetch(self._oss, self._bucket, self._key(path), place, name, listed=listed, moved=moved)
 
     def delete(self, paths: Iterable[str]) -> None:
         rest = iter(paths)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from .._core.context import Context
 from .._core.failure import Failure
@@ -19,6 +19,7 @@ from .keys import below
 
 FILES_AT_ONCE = 8
 Moved = Callable[[int], None]
+T = TypeVar("T")
 
 
 class Remote(NamedTuple):
@@ -40,8 +41,10 @@ class Objects(Protocol):
 
     def send(self, path: str, source: Path, known: Content, moved: Moved) -> None: ...
 
-    def fetch(self, path: str, place: Path, moved: Moved) -> str:
-        """Returns the SHA-256 of the bytes; compares it with what was noted."""
+    def fetch(self, path: str, place: Path, listed: Remote, moved: Moved) -> str:
+        """Returns the SHA-256 of the bytes; compares it with what was noted. Fails where the object is no longer the
+        listed one.
+        """
 
     def delete(self, paths: Iterable[str]) -> None: ...
 
@@ -110,7 +113,7 @@ class Sync(Resource):
             if isinstance(known, Content):
                 self._objects.send(path, place, known, meter.moved)
             else:
-                self._objects.fetch(path, place, meter.moved)
+                self._objects.fetch(path, place, known, meter.moved)
             meter.done()
 
         run_all(one, work.move, meter)
@@ -137,18 +140,20 @@ class Sync(Resource):
         return self._summary(self._known(observed["local"], observed["remote"], ()), plan.work)
 
     def _known(
-        self, local: Mapping[str, Content], remote: Mapping[str, Remote], move: Container[str]
+        self, local: Mapping[str, Content], remote: Mapping[str, Remote], move: Collection[str]
     ) -> list[File] | None:
-        """The files of the source; None where an object that is not here yet has no noted SHA-256."""
+        """The files of the source; None where they are not known before the run: an object that is not here yet has
+        no noted SHA-256, or nobody asked for a prediction.
+        """
         if self._direction == "upload":
             return [File(path, file.size, file.sha256) for path, file in local.items()]
-        files: list[File] = []
-        for path, item in remote.items():
-            sha256 = self._objects.sha256(path) if path in move else local[path].sha256
-            if sha256 is None:
-                return None
-            files.append(File(path, item.size, sha256))
-        return files
+        if move and not self._context.check:
+            return None  # the run reads them from what it fetched
+        noted = together(self._objects.sha256, (path for path in remote if path in move))
+        sha256s = {path: noted[path] if path in noted else local[path].sha256 for path in remote}
+        if None in sha256s.values():
+            return None
+        return [File(path, item.size, str(sha256s[path])) for path, item in remote.items()]
 
     def _summary(self, files: list[File] | None, work: Work) -> dict[str, Any]:
         return {
@@ -166,11 +171,8 @@ class Sync(Resource):
 
 def scan(folder: Path) -> dict[str, Content]:
     """Every file below a folder with its digests, by relative path; hashed side by side, a MiB of each in memory."""
-    listed = list(walk(folder))
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        return dict(
-            zip((path for path, _place in listed), pool.map(content, (place for _path, place in listed)), strict=True)
-        )
+    places = dict(walk(folder))
+    return together(lambda path: content(places[path]), places)
 
 
 def differing(
@@ -182,13 +184,18 @@ def differing(
     asked for (an object that was uploaded in parts has an ETag of another kind), since that costs a request.
     """
 
-    def same(path: str) -> bool:
-        here, there = local[path], remote[path]
-        if here.size != there.size:
-            return False
-        return here.md5 == there.etag.strip('"').upper() or here.sha256 == sha256(path)
+    both = local.keys() & remote.keys()
+    same_size = {path for path in both if local[path].size == remote[path].size}
+    unclear = [path for path in same_size if local[path].md5 != remote[path].etag.strip('"').upper()]
+    noted = together(sha256, unclear)
+    return frozenset(both - same_size) | {path for path in unclear if local[path].sha256 != noted[path]}
 
-    return frozenset(path for path in local.keys() & remote.keys() if not same(path))
+
+def together(ask: Callable[[str], T], paths: Iterable[str]) -> dict[str, T]:
+    """The answer for each path, asked for side by side."""
+    listed = list(paths)
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        return dict(zip(listed, pool.map(ask, listed), strict=True))
 
 
 def refuse_source(paths: Iterable[str], place: str, folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .._core.failure import Failure
 from .._core.files import DRAFT
 from .._core.wait import Deadline
-from . import client
+from . import client, listing
 from .client import Oss
 from .digest import BLOCK, Content, content, of_file
 from .keys import below
@@ -115,8 +115,8 @@ def _send_parts(
 
 def _unfinished(oss: Oss, bucket: Any, key: str, name: str) -> tuple[str, dict[int, tuple[int, str]]]:
     """(upload id, {part number: (size, MD5 as upper-case hex)}) of the newest unfinished upload; others are aborted."""
-    page = oss.call(f"look for an unfinished upload of {name}", lambda: bucket.list_multipart_uploads(prefix=key))
-    uploads = sorted((each for each in page.upload_list if each.key == key), key=lambda each: each.initiation_date)
+    found = (each for each in listing.uploads(oss, bucket, key) if each.key == key)
+    uploads = sorted(found, key=lambda each: each.initiation_date)
     for stale in uploads[:-1]:
         oss.call(
             f"abort an old upload of {name}",
@@ -148,47 +148,66 @@ def _md5(path: Path, start: int, length: int) -> str:
     return told.hexdigest().upper()
 
 
-def fetch(oss: Oss, bucket: Any, key: str, path: Path, name: str, *, moved: Moved = _nothing) -> str:
+class _Told(NamedTuple):
+    """What the service says of an object, in the answer to HEAD and to GET alike."""
+
+    etag: str
+    size: int
+    sha256: str | None
+
+
+def fetch(
+    oss: Oss, bucket: Any, key: str, path: Path, name: str, *, listed: tuple[int, str] | None = None,
+    moved: Moved = _nothing,
+) -> str:  # fmt: skip
     """An object into a file, whole or not at all; returns its SHA-256 as hex.
 
-    What arrived before an interruption lies beside the file, under a name that holds the object's ETag, and is not
-    fetched again. Raises Failure `NoSuchKey`, `DigestMismatch` where the bytes are not those that were uploaded.
+    `listed`: size and ETag, where a list has told them; that saves a request. What arrived before an interruption lies
+    beside the file, under a name that holds the object's ETag, and is not fetched again. Raises Failure `NoSuchKey`,
+    `PreconditionFailed` where the object is another than the listed one, `DigestMismatch` where the bytes are not those
+    that were uploaded.
     """
-    head = oss.call(f"read {name}", lambda: bucket.head_object(key))
-    etag = head.etag.strip('"')
-    draft = below(path.parent, f"{DRAFT}{etag}-{path.name}")
+    told = _Told(listed[1].strip('"'), listed[0], None) if listed else _head(oss, bucket, key, name)
+    draft = below(path.parent, f"{DRAFT}{told.etag}-{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     there = draft.stat().st_size if draft.exists() else 0
-    if there > head.content_length:
+    if there > told.size:
         draft.unlink()
         there = 0
     moved(there)
+    noted: list[str | None] = []
 
     def rest() -> None:
         start = draft.stat().st_size if draft.exists() else 0
-        if start == head.content_length and draft.exists():
+        if start == told.size and draft.exists():
             return
         span = (start, None) if start else None
-        answer = bucket.get_object(key, byte_range=span, headers={"If-Match": head.headers.get("ETag", etag)})
+        answer = bucket.get_object(key, byte_range=span, headers={"If-Match": f'"{told.etag}"'})
+        noted.append(answer.headers.get(SHA256))
         with draft.open("ab") as stream:
             while block := answer.read(BLOCK):
                 stream.write(block)
                 moved(len(block))
 
     oss.call(f"download {name}", rest, deadline=_patience(oss))
-    told = of_file(draft)
-    wanted = head.headers.get(SHA256)
-    if (wanted and told != wanted) or draft.stat().st_size != head.content_length:
+    found = of_file(draft)
+    wanted = noted[-1] if noted else (told.sha256 or _head(oss, bucket, key, name).sha256)
+    if (wanted and found != wanted) or draft.stat().st_size != told.size:
         draft.unlink()
         raise Failure(
             "DigestMismatch",
-            f"{name} arrived as sha256 {told}, but sha256 {wanted} was uploaded ({head.content_length} bytes).",
+            f"{name} arrived as sha256 {found}, but sha256 {wanted} was uploaded ({told.size} bytes).",
             resource=f"object/{key}",
             hint="Run again; if it stays so, the object was altered in the bucket: upload it again.",
         )
     draft.chmod(0o644)
     draft.replace(path)
-    return told
+    return found
+
+
+def _head(oss: Oss, bucket: Any, key: str, name: str) -> _Told:
+    head = oss.call(f"read {name}", lambda: bucket.head_object(key))
+    return _Told(head.etag.strip('"'), head.content_length, head.headers.get(SHA256))
 
 
 def _patience(oss: Oss) -> Deadline:

@@ -42,7 +42,7 @@ class Fake:
         if not self.deaf:
             self.data[path] = source.read_bytes()
 
-    def fetch(self, path: str, place: Path, moved: Moved) -> str:
+    def fetch(self, path: str, place: Path, listed: Remote, moved: Moved) -> str:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(self.data[path])
         moved(len(self.data[path]))

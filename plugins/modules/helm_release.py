@@ -33,7 +33,7 @@ options:
       - A folder or package (C(.tgz)) on the machine that runs the module, C(oci://host/path/name), or the name of a
         chart in O(repo_url).
       - A local chart is compared by the digest of its files, any other by name and version.
-      - Required unless O(state=absent).
+      - This or O(revision) is required unless O(state=absent).
     type: str
   version:
     description:
@@ -47,6 +47,19 @@ options:
     description: The registry of an C(oci://) chart speaks HTTP.
     type: bool
     default: false
+  registry_username:
+    description:
+      - Who asks the registry of an C(oci://) chart. Unset, helm uses what C(helm registry login) has stored.
+    type: str
+  registry_password:
+    description: The password or token. Reaches helm in a file that only its owner can read, there while helm runs.
+    type: str
+  revision:
+    description:
+      - Go back to this revision, with its chart and its values; in place of O(chart) and O(values).
+      - Changes nothing where the release is already as it was then. helm writes it down as a new revision.
+      - RV(mlops.ack.helm_release_info#module:releases) lists the revisions that helm keeps.
+    type: int
   values:
     description:
       - Values of the release, over those of O(values_files). A null removes a default of the chart.
@@ -126,6 +139,19 @@ EXAMPLES = r"""
     repo_url: https://charts.example.com
     values_files: [values/metrics.yml]
 
+- name: A chart of a private registry
+  mlops.ack.helm_release:
+    name: scorer
+    chart: oci://registry.example.com/private/scorer
+    version: 2.1.0
+    registry_username: robot
+    registry_password: "{{ lookup('ansible.builtin.env', 'REGISTRY_TOKEN') }}"
+
+- name: Back to what it was
+  mlops.ack.helm_release:
+    name: scorer
+    revision: 3
+
 - name: Gone
   mlops.ack.helm_release:
     name: metrics
@@ -158,11 +184,12 @@ failure:
 """
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
+from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._helm.chart import Chart
-from ansible_collections.mlops.ack.plugins.module_utils._helm.command import Helm
+from ansible_collections.mlops.ack.plugins.module_utils._helm.command import Helm, Login
 from ansible_collections.mlops.ack.plugins.module_utils._helm.release import Release, Wishes
 from ansible_collections.mlops.ack.plugins.module_utils._helm.values import gather
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
@@ -185,12 +212,26 @@ def wishes(params: Params) -> Wishes:
         recover=params["recover"],
         history_max=params["history_max"],
         skip_crds=params["skip_crds"],
+        revision=params["revision"] or 0,
     )
+
+
+def login(params: Params) -> Login | None:
+    username, chart = params["registry_username"], params["chart"] or ""
+    if username is None:
+        return None
+    if not chart.startswith("oci://"):
+        raise Failure(
+            "InvalidOption",
+            f"registry_username is set, and chart is '{chart}'.",
+            hint="It is for a chart in a registry: oci://host/path/name.",
+        )
+    return Login(chart.removeprefix("oci://").partition("/")[0], username, params["registry_password"])
 
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
-    helm = Helm(params["helm_binary"], params["kubeconfig"], params["context"], context)
+    helm = Helm(params["helm_binary"], params["kubeconfig"], params["context"], context, login(params))
     return reconcile(Release(connect(params, context), helm, wishes(params), context), {}, context)
 
 
@@ -206,6 +247,9 @@ MODULE = Module(
         "version": {"type": "str"},
         "repo_url": {"type": "str"},
         "plain_http": {"type": "bool", "default": False},
+        "registry_username": {"type": "str"},
+        "registry_password": {"type": "str", "no_log": True},
+        "revision": {"type": "int"},
         "values": {"type": "dict"},
         "values_files": {"type": "list", "elements": "path"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -216,7 +260,13 @@ MODULE = Module(
         "helm_binary": {"type": "str", "default": "helm"},
     },
     run,
-    {"required_if": [("state", "present", ("chart",))]},
+    {
+        "required_if": [("state", "present", ("chart", "revision"), True)],
+        "required_together": [("registry_username", "registry_password")],
+        "mutually_exclusive": [
+            ("revision", other) for other in ("chart", "version", "repo_url", "values", "values_files")
+        ],
+    },
 )
 
 

@@ -104,6 +104,10 @@ EXAMPLES = r"""
     owner: training-base
     prune: true
 
+- name: From a template
+  mlops.ack.k8s_manifest:
+    definition: "{{ lookup('ansible.builtin.template', 'quota.yml.j2') }}"
+
 - name: A kind of one's own
   mlops.ack.k8s_manifest:
     src: [certificate.yml]

@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import gzip
 import json
+import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -242,3 +247,107 @@ def test_an_interrupted_operation_is_recovered_as_asked(run_tasks, release, inte
     interrupt(3, "failed")
     over, settled = run_tasks([release(values={"greeting": "hi"}), release(values={"greeting": "hi"})])
     assert over["changed"] and over["release"]["status"] == "deployed" and not settled["changed"]
+
+
+def test_back_to_a_revision_by_its_number(run, release, info):
+    run(release(wait=False), release(wait=False, values={"greeting": "hi"}))
+    to_one = release(wait=False, revision=1)
+    del to_one["mlops.ack.helm_release"]["chart"]
+    [predicted] = run(to_one, check=True)
+    back, again, known = run(to_one, to_one, info)
+    assert back["changed"] and not again["changed"]
+    assert back["diff"] == predicted["diff"] and back["diff"]["before"] == {"values.greeting": "hi"}
+    assert back["release"]["revision"] == 3 and back["release"]["values"] == {}
+    assert known["releases"][0]["history"][-1]["description"] == "Rollback to 1"
+    to_one["mlops.ack.helm_release"]["revision"] = 7
+    [refused] = run(to_one)
+    assert refused["failure"]["code"] == "RevisionNotFound" and "1, 2, 3" in refused["msg"]
+
+
+@pytest.fixture
+def repository(chart: Path, helm: Callable[..., str], tmp_path: Path) -> Iterator[str]:
+    """A chart repository (index.yaml and packages behind HTTP) with two versions."""
+    folder = tmp_path / "repository"
+    for version in ("1.0.0", "1.1.0"):
+        write_version(chart, version)
+        helm("package", str(chart), "-d", str(folder))
+    helm("repo", "index", str(folder))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_chart_of_a_repository(run, release, repository):
+    chart = {"chart": "greeter", "repo_url": repository, "wait": False}
+    made, again, newer, none = run(
+        release(**chart, version="1.0.0"),
+        release(**chart, helm_binary="/no/helm"),
+        release(**chart, version="^1.0.0"),
+        release(**chart, version="3.0.0"),
+    )
+    assert made["release"]["chart_version"] == "1.0.0" and not again["changed"]
+    assert newer["release"]["chart_version"] == "1.1.0"
+    assert none["failure"]["code"] == "ChartNotFound", none["msg"]
+
+
+PASSWORD = "correct-horse-battery"
+HASHED = "$2b$04$AsATUTAy5OKDxgtA4fJtcODlwc7tgj22YA1l/Zmq2/DMJqugaZYfK"  # bcrypt
+
+
+@pytest.fixture
+def private(chart: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A registry that asks for a password, and where it keeps its files."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (folder / "htpasswd").write_text(f"robot:{HASHED}\n")
+    settings = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": address, "secret": "x"},
+        "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}},
+    }
+    (folder / "config.yml").write_text(yaml.safe_dump(settings))
+    registry = subprocess.Popen(
+        ["docker-registry", "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _attempt in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(address.split(":"), 1):
+                break
+            time.sleep(0.1)
+        yield address, folder
+    finally:
+        registry.terminate()
+        registry.wait(10)
+
+
+def test_a_private_registry_is_asked_with_a_password_that_nobody_sees(run, release, private, chart, helm, tmp_path):
+    address, folder = private
+    config = folder / "login.json"
+    config.write_text(
+        json.dumps({"auths": {address: {"auth": base64.b64encode(f"robot:{PASSWORD}".encode()).decode()}}})
+    )
+    helm("package", str(chart), "-d", str(tmp_path))
+    package = str(tmp_path / "greeter-1.0.0.tgz")
+    helm("push", package, f"oci://{address}/charts", "--plain-http", "--registry-config", str(config))
+    oci = {"chart": f"oci://{address}/charts/greeter", "version": "1.0.0", "plain_http": True, "wait": False}
+    words = folder / "words"
+    spy = folder / "helm"
+    spy.write_text(f'#!/bin/sh\necho "$@" >> {words}\nexec {release()["mlops.ack.helm_release"]["helm_binary"]} "$@"\n')
+    spy.chmod(0o755)
+    login = {"registry_username": "robot", "helm_binary": str(spy)}
+    closed, wrong, made, elsewhere = run(
+        release(**oci),
+        release(**oci, **login, registry_password="wrong-password"),
+        release(**oci, **login, registry_password=PASSWORD),
+        release(**login, registry_password=PASSWORD),
+    )
+    assert closed["failure"]["code"] == wrong["failure"]["code"] == "ChartForbidden", closed["msg"] + wrong["msg"]
+    assert "registry_password" in closed["msg"]
+    assert made["release"]["chart_version"] == "1.0.0"
+    assert elsewhere["failure"]["code"] == "InvalidOption"
+    assert PASSWORD not in words.read_text() + made["_output"] + json.dumps(made)

@@ -42,7 +42,7 @@ class Chart(NamedTuple):
 
     @property
     def path(self) -> Path:
-        return Path(self.reference).expanduser()
+        return Path(self.reference).expanduser().absolute()
 
     @property
     def name(self) -> str:

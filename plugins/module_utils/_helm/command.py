@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from .._core.context import Context
 from .._core.failure import Failure
@@ -21,12 +24,33 @@ from .._core.wait import SAY_EACH_S, Deadline
 STOP_S = 1.5  # for helm to write down that it was stopped
 
 
-class Helm:
-    """One helm program against one cluster. Values never stand on its command line."""
+class Login(NamedTuple):
+    """Who asks a registry. `host` as it stands in the chart's reference, with its port."""
 
-    def __init__(self, binary: str, kubeconfig: str | None, kube_context: str | None, context: Context) -> None:
-        self._binary, self._context = binary, context
-        self._cluster = ["--kubeconfig", kubeconfig] if kubeconfig else []
+    host: str
+    username: str
+    password: str
+
+    @property
+    def config(self) -> str:
+        """As Docker, and so helm, keeps it."""
+        auth = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return json.dumps({"auths": {self.host: {"auth": auth}}})
+
+
+class Helm:
+    """One helm program against one cluster. Neither values nor passwords stand on its command line."""
+
+    def __init__(
+        self,
+        binary: str,
+        kubeconfig: str | None,
+        kube_context: str | None,
+        context: Context,
+        login: Login | None = None,
+    ) -> None:
+        self._binary, self._context, self._login = binary, context, login
+        self._cluster = ["--kubeconfig", str(Path(kubeconfig).absolute())] if kubeconfig else []
         self._cluster += ["--kube-context", kube_context] if kube_context else []
 
     def run(self, words: Sequence[str], deadline: Deadline, *, what: str) -> str:
@@ -42,12 +66,19 @@ class Helm:
                 resource="program/helm",
                 hint="Install helm 3, or set helm_binary to its path.",
             )
-        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        with (
+            self._environment() as environment,
+            tempfile.TemporaryDirectory(prefix="helm-") as nowhere,
+            tempfile.TemporaryFile("w+") as output,
+            tempfile.TemporaryFile("w+") as errors,
+        ):
             process = subprocess.Popen(
-                [program, *words, *self._cluster],
+                [str(Path(program).absolute()), *words, *self._cluster],
+                cwd=nowhere,  # helm takes a folder that happens to have the chart's name before any repository
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
+                env=environment,
                 start_new_session=True,  # Ctrl-C reaches it through us, once
             )
             try:
@@ -68,6 +99,15 @@ class Helm:
             if code != 0:
                 raise translate(what, errors.read())
             return output.read()
+
+    @contextlib.contextmanager
+    def _environment(self) -> Iterator[dict[str, str] | None]:
+        """Where helm finds the password, while it runs; None: its own."""
+        if self._login is None:
+            yield None
+            return
+        with PrivateFile(self._login.config, "registry-") as path:
+            yield {**os.environ, "HELM_REGISTRY_CONFIG": path}
 
     def _await(self, process: subprocess.Popen[bytes], deadline: Deadline, what: str) -> int | None:
         started = said = self._context.clock()
@@ -98,14 +138,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
-class ValuesFile:
+class PrivateFile:
     """A file only its owner can read, there while the block runs."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, prefix: str = "values-") -> None:
+        self._text, self._prefix = text, prefix
 
     def __enter__(self) -> str:
-        handle, self._path = tempfile.mkstemp(prefix="values-", suffix=".json")
+        handle, self._path = tempfile.mkstemp(prefix=self._prefix, suffix=".json")
         with os.fdopen(handle, "w") as file:
             file.write(self._text)
         return self._path
@@ -160,18 +200,18 @@ _MEANINGS: tuple[tuple[str, str, str, bool], ...] = (
         True,
     ),
     (
+        r"unauthorized|authentication required|basic credential not found|\b401\b",
+        "ChartForbidden",
+        "Set registry_username and registry_password, or log in first with 'helm registry login'.",
+        False,
+    ),
+    (
         r"chart \S+ .*not found|chart not found|failed to fetch|path \S+ not found|Chart\.yaml file is missing"
         r"|no chart version found|no chart name found|repo \S+ not found|not a valid chart repository"
         r"|(oci|registry|manifest|tag|name unknown|repository)[^\n]*(not found|unknown)|: not found$|404 Not Found"
         r"|unable to locate any tags",
         "ChartNotFound",
         "Correct chart, version and repo_url.",
-        False,
-    ),
-    (
-        r"unauthorized|authentication required|401",
-        "ChartForbidden",
-        "Log in first with 'helm registry login'.",
         False,
     ),
     (

@@ -20,7 +20,7 @@ from .._kube.waits import Client as WaitClient
 from .._kube.waits import wait_ready
 from . import records
 from .chart import Chart, Metadata, resolve
-from .command import ValuesFile
+from .command import PrivateFile
 from .records import CHART_DIGEST, PENDING, Record
 from .values import masked, secrets_of
 
@@ -58,7 +58,8 @@ class Program(Protocol):
 
 class Wishes(NamedTuple):
     """What the user wants. `values` None: those of the installed release. `recover`: none, upgrade, rollback or
-    reinstall, for a release that failed or was interrupted.
+    reinstall, for a release that failed or was interrupted. `revision`: in place of chart and values, those of a kept
+    revision; 0: none.
     """
 
     name: str
@@ -73,16 +74,19 @@ class Wishes(NamedTuple):
     recover: str = "upgrade"
     history_max: int = 10
     skip_crds: bool = False
+    revision: int = 0
 
 
 class Observed(NamedTuple):
     """`record`: the newest revision. `digest`: of its chart. `deployed`: the newest revision that was once complete,
-    to which a rollback would go.
+    to which a rollback would go. `target`: the wished revision; `target_digest`: of its chart.
     """
 
     record: Record | None = None
     digest: str = ""
     deployed: Record | None = None
+    target: Record | None = None
+    target_digest: str = ""
 
     @property
     def status(self) -> str:
@@ -90,12 +94,15 @@ class Observed(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The commands of a plan, in order, and what they need: where the chart is, what it is, the merged values."""
+    """The commands of a plan, in order, and what they need: where the chart is, what it is, the merged values, the
+    revision that a rollback goes to.
+    """
 
     steps: tuple[str, ...] = ()
     chart: Chart | None = None
     metadata: Metadata | None = None
     values: Mapping[str, Any] = {}
+    revision: int = 0
 
 
 class Release(Resource):
@@ -128,7 +135,24 @@ class Release(Resource):
             self._context.secrets.add(secret)
         complete = [entry for entry in found[:-1] if entry.status in ("deployed", "superseded")]
         deployed = records.read(self._client, complete[-1]) if complete and record.status != "deployed" else None
-        return Observed(record, records.chart_digest(self._client, record, found), deployed)
+        seen = Observed(record, records.chart_digest(self._client, record, found), deployed)
+        return self._with_target(seen, found) if self._wishes.revision else seen
+
+    def _with_target(self, seen: Observed, found: list[records.Entry]) -> Observed:
+        """With the revision that is wished for. Raises Failure `RevisionNotFound`."""
+        complete = {entry.revision: entry for entry in found if entry.status in ("deployed", "superseded")}
+        entry = complete.get(self._wishes.revision)
+        target = records.read(self._client, entry) if entry else None
+        if target is None:
+            kept = ", ".join(map(str, complete)) or "none"
+            raise Failure(
+                "RevisionNotFound",
+                f"Release {self} has no complete revision {self._wishes.revision}; those that helm keeps: {kept}.",
+                resource=f"release/{self}",
+                hint="Correct revision, or set chart and values; history_max says how many revisions are kept.",
+                details={"revisions": list(complete)},
+            )
+        return seen._replace(target=target, target_digest=records.chart_digest(self._client, target, found))
 
     def _await_pending(self) -> Observed:
         def look() -> Seen:
@@ -153,6 +177,8 @@ class Release(Resource):
             if observed is None:
                 return Plan("none", None, work=Work())
             return Plan("delete", None, (Change("release", str(self), None),), work=Work(("uninstall",)))
+        if wishes.revision:
+            return self._plan_return(observed)
         steps, base = recovery(seen, wishes.recover, str(self))
         values = wishes.values if wishes.values is not None else base.values if base else {}
         metadata = self._metadata(base)
@@ -166,7 +192,30 @@ class Release(Resource):
         after = self._predict(base, metadata, values, predicted_revision(seen, steps))
         changes = self._changes(observed, after, values, metadata)
         action: Literal["create", "update"] = "create" if observed is None else "update"
-        return Plan(action, after, changes, work=Work(steps, chart, metadata, values))
+        revision = seen.deployed.revision if seen.deployed else 0
+        return Plan(action, after, changes, work=Work(steps, chart, metadata, values, revision))
+
+    def _plan_return(self, observed: State) -> Plan:
+        """Back to a kept revision; nothing, where the release is already as it was then."""
+        seen = self._seen
+        record, target = seen.record, seen.target
+        if record is None or target is None:
+            raise Failure(
+                "RevisionNotFound",
+                f"There is no release {self} to go back with.",
+                resource=f"release/{self}",
+                hint="Set chart, and leave revision out.",
+            )
+        recovery(seen, self._wishes.recover, str(self))  # refuses what must not be touched
+        if record.status == "deployed" and _is_as(record, target):
+            return Plan("none", observed, work=Work(values=record.values))
+        metadata = Metadata(target.chart, target.chart_version, target.app_version, seen.target_digest)
+        after = self._predict(record, metadata, target.values, record.revision + 1)
+        changes = self._changes(observed, after, target.values, metadata)
+        if not changes:  # the templates differ, of a chart that changed without a new version
+            changes = (Change("manifest", f"of revision {record.revision}", f"of revision {target.revision}"),)
+        work = Work(("rollback",), metadata=metadata, values=target.values, revision=target.revision)
+        return Plan("update" if observed else "create", after, changes, work=work)
 
     @property
     def _chart(self) -> Chart:
@@ -272,8 +321,8 @@ class Release(Resource):
             return
         limit = ["--timeout", f"{max(1, int(self._deadline.remaining))}s"]
         if step == "rollback":
-            target = str(self._seen.deployed.revision) if self._seen.deployed else "0"
-            self._helm.run(["rollback", wishes.name, target, *place, *limit], self._deadline, what=what)
+            words = ["rollback", wishes.name, str(work.revision), "--history-max", str(wishes.history_max)]
+            self._helm.run([*words, *place, *limit], self._deadline, what=what)
         else:
             waiting = ["--wait"] if wishes.wait else []
             self._helm.run(["uninstall", wishes.name, *place, *limit, *waiting], self._deadline, what=what)
@@ -286,7 +335,7 @@ class Release(Resource):
         words += ["--create-namespace"] if wishes.create_namespace else []
         words += ["--skip-crds"] if wishes.skip_crds else []
         words += ["--description", f"{CHART_DIGEST} {digest}"] if digest else []
-        with ValuesFile(json.dumps(work.values)) as path:
+        with PrivateFile(json.dumps(work.values)) as path:
             self._helm.run([*words, "--values", path], self._deadline, what=what)
 
     def _undone(self, problem: Failure) -> Failure:
@@ -360,6 +409,13 @@ def shown(record: Record) -> dict[str, Any]:
         "values": masked(record.values),
         "updated": record.updated,
     }
+
+
+def _is_as(record: Record, other: Record) -> bool:
+    """Whether two revisions made the same of the cluster."""
+    return record.manifest == other.manifest and is_same(record.values, other.values) and (
+        (record.chart, record.chart_version) == (other.chart, other.chart_version)
+    )  # fmt: skip
 
 
 def _compared(state: State) -> dict[str, Any]:

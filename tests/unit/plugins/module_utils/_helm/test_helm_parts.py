@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._helm.chart import Chart, parse, read_local
-from ansible_collections.mlops.ack.plugins.module_utils._helm.command import Helm, ValuesFile, translate
+from ansible_collections.mlops.ack.plugins.module_utils._helm.command import Helm, Login, PrivateFile, translate
 from ansible_collections.mlops.ack.plugins.module_utils._helm.values import gather, masked, merge, secrets_of
 
 
@@ -67,7 +68,7 @@ def test_what_sounds_secret_is_masked() -> None:
         pytest.param(Chart("oci://r/c/web@sha256:00"), "web", ["oci://r/c/web@sha256:00"], id="oci by digest"),
         pytest.param(Chart("stable/web", plain_http=True), "web", ["stable/web"], id="a known repository"),
         pytest.param(Chart("https://x/web-1.2.3-rc.1.tgz"), "web", ["https://x/web-1.2.3-rc.1.tgz"], id="a package"),
-        pytest.param(Chart("./web", "1.0.0"), "web", ["web"], id="a folder has its own version"),
+        pytest.param(Chart("./web", "1.0.0"), "web", [str(Path("web").absolute())], id="a folder has its own version"),
     ],
 )
 def test_where_a_chart_is(chart: Chart, name: str, words: list[str]) -> None:
@@ -137,6 +138,11 @@ def test_a_folder_and_its_package_have_one_digest(tmp_path: Path) -> None:
         ),
         ('Error: create: failed to create: namespaces "t" not found', "NamespaceMissing"),
         ("Error: response status code 401: unauthorized: authentication required", "ChartForbidden"),
+        (
+            'Error: failed to perform "FetchReference" on source: GET "http://r/v2/c/manifests/1.0.0": '
+            "basic credential not found",
+            "ChartForbidden",
+        ),
         ("Error: UPGRADE FAILED: pre-upgrade hooks failed: timed out waiting for the condition", "WaitTimeout"),
         ('Error: secrets is forbidden: User "x" cannot list resource "secrets"', "Forbidden"),
         ('Error: template: web/templates/a.yaml:1:3: executing "a" at <.Values.x.y>: nil pointer', "InvalidChart"),
@@ -166,6 +172,23 @@ def test_words_reach_the_program_as_they_are(tmp_path: Path) -> None:
     assert told == "show|chart|a b; rm|--kubeconfig|/kube config|--kube-context|ctx|"
 
 
+def test_a_folder_of_the_charts_name_is_no_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "greeter").mkdir()
+    monkeypatch.chdir(tmp_path)
+    helm = Helm(program(tmp_path, "ls"), "config", None, Context())
+    assert helm.run([], Deadline(10), what="looking") == ""
+
+
+def test_a_password_reaches_the_program_in_a_file_of_its_owner_that_goes_with_it(tmp_path: Path) -> None:
+    show = 'echo "$HELM_REGISTRY_CONFIG"; stat -c %a "$HELM_REGISTRY_CONFIG"; cat "$HELM_REGISTRY_CONFIG"; echo "/$@"'
+    helm = Helm(program(tmp_path, show), None, None, Context(), Login("r:5000", "robot", "pass-word"))
+    path, mode, config = helm.run(["show"], Deadline(10), what="reading").splitlines()
+    config, _slash, words = config.rpartition("/")
+    assert (mode, words) == ("600", "show")
+    assert json.loads(config) == {"auths": {"r:5000": {"auth": "cm9ib3Q6cGFzcy13b3Jk"}}}
+    assert not Path(path).exists()
+
+
 def test_a_program_that_hangs_is_stopped_at_the_deadline(tmp_path: Path) -> None:
     helm = Helm(program(tmp_path, "trap '' TERM; sleep 60 & wait; sleep 60"), None, None, Context())
     deadline = Deadline(0.3)
@@ -185,6 +208,6 @@ def test_a_failing_and_a_missing_program(tmp_path: Path) -> None:
 
 
 def test_values_lie_in_a_file_of_their_owner_and_then_nowhere() -> None:
-    with ValuesFile("{}") as path:
+    with PrivateFile("{}") as path:
         assert Path(path).stat().st_mode & 0o777 == 0o600 and Path(path).read_text() == "{}"
     assert not Path(path).exists()

@@ -45,7 +45,9 @@ class FakeHelm:
             for ref in [ref for ref in self.cluster.objects if ref.name.startswith("sh.helm")]:
                 del self.cluster.objects[ref]
         elif verb == "rollback":
-            self.record(config=self.config(int(words[2])), description=f"Rollback to {words[2]}")
+            source = self.release(int(words[2]))
+            version = source["chart"]["metadata"]["version"]
+            self.record(source["config"], version=version, description=f"Rollback to {words[2]}")
         else:
             path = words[words.index("--values") + 1]
             version = words[words.index("--version") + 1] if "--version" in words else self.newest
@@ -59,10 +61,10 @@ class FakeHelm:
             (ref for ref in self.cluster.objects if ref.name.startswith("sh.helm")), key=lambda ref: int(ref.name[-1])
         )
 
-    def config(self, revision: int) -> dict[str, Any]:
+    def release(self, revision: int) -> dict[str, Any]:
         secret = self.cluster.objects[self.revisions()[revision - 1]]
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-        return json.loads(gzip.decompress(packed))["config"]  # type: ignore[no-any-return]
+        return json.loads(gzip.decompress(packed))  # type: ignore[no-any-return]
 
     def record(
         self,
@@ -306,3 +308,40 @@ def test_records_elsewhere_are_refused(helm: FakeHelm, monkeypatch: pytest.Monke
     monkeypatch.setenv("HELM_DRIVER", "sql")
     with pytest.raises(Failure, match="HELM_DRIVER is 'sql'"):
         bring(helm)
+
+
+def test_back_to_a_kept_revision_and_then_nothing(helm: FakeHelm) -> None:
+    bring(helm, values={"a": 1, "password": "first-secret"})
+    bring(helm, values={"a": 2}, chart=OCI._replace(version="1.1.0"))
+    back = both(helm, chart=None, revision=1)
+    assert helm.asked == ["rollback"]
+    assert back.values["release"]["values"]["a"] == 1 and back.values["release"]["revision"] == 3
+    assert back.diff is not None and back.diff["after"]["values.a"] == 1
+    again = bring(helm, chart=None, revision=1)
+    assert (again.changed, helm.asked) == (False, [])
+    assert not bring(helm, chart=None, revision=3).changed
+
+
+@pytest.mark.parametrize("revision", [3, 9], ids=["a failed one", "one that is not kept"])
+def test_a_revision_that_cannot_be_gone_back_to_is_refused_with_those_that_can(helm: FakeHelm, revision: int) -> None:
+    helm.record({})
+    helm.record({"a": 1})
+    helm.record({"a": 2}, status="failed")
+    with pytest.raises(Failure, match="keeps: 1, 2") as told:
+        bring(helm, chart=None, revision=revision)
+    assert told.value.code == "RevisionNotFound"
+
+
+def test_going_back_respects_what_recover_forbids(helm: FakeHelm) -> None:
+    helm.record({})
+    helm.record({"a": 1}, status="failed")
+    with pytest.raises(Failure) as told:
+        bring(helm, chart=None, revision=1, recover="none")
+    assert told.value.code == "ReleaseFailed"
+    assert bring(helm, chart=None, revision=1).changed
+
+
+def test_there_must_be_a_release_to_go_back_with(helm: FakeHelm) -> None:
+    with pytest.raises(Failure) as told:
+        bring(helm, chart=None, revision=1)
+    assert told.value.code == "RevisionNotFound"

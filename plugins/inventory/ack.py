@@ -11,6 +11,7 @@ version_added: 1.1.0
 author: mlops.ack contributors (@mlops-ack)
 description:
   - Every ACK cluster of the regions is a host, named as the cluster is, and no SSH connection is ever made to it.
+  - Tasks for a host run on the controller, in the Python that Ansible runs in.
   - Hosts are in groups by region, profile, state and tag. Names of groups have C(_) for what Ansible does not allow.
   - What is known of a cluster is in the host's variables, each with the prefix C(ack_). Kubeconfigs are never read.
   - The file's name ends in C(ack.yml) or C(ack.yaml).
@@ -103,6 +104,7 @@ cache_timeout: 600
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -178,6 +180,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         variables = {f"ack_{field}": value for field, value in cluster.items()}
         self.inventory.add_host(name)
         self.inventory.set_variable(name, "ansible_connection", "local")
+        self.inventory.set_variable(name, "ansible_python_interpreter", sys.executable)
         for variable, value in variables.items():
             self.inventory.set_variable(name, variable, value)
         for group in groups(cluster):

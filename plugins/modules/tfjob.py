@@ -74,7 +74,9 @@ options:
         type: int
         aliases: [ttlSecondsAfterFinished]
       scheduling_policy:
-        description: Gang scheduling, as the operator has it (C(minAvailable), C(queue), ...).
+        description:
+          - Gang scheduling, where the operator was started with a gang scheduler.
+          - C(minAvailable), C(minResources), C(priorityClass), C(queue) and C(scheduleTimeoutSeconds).
         type: dict
         aliases: [schedulingPolicy]
   success_policy:

@@ -88,6 +88,7 @@ def test_clusters_are_hosts_in_groups_and_no_kubeconfig_is_read(
     assert set(found["_meta"]["hostvars"]) == set(clusters)
     variables = found["_meta"]["hostvars"]["ml-prod"]
     assert variables["ansible_connection"] == "local"
+    assert Path(variables["ansible_python_interpreter"]).samefile(sys.executable)
     for field in ("cluster_id", "state", "profile", "version", "vpc_id", "tags", "region"):
         assert variables[f"ack_{field}"] == clusters["ml-prod"][field], field
     assert "client-key" not in json.dumps(found)

@@ -317,6 +317,20 @@ def test_a_job_that_takes_too_long_is_suspended_and_then_resumed(
 
 
 @pytest.mark.usefixtures("operator")
+def test_a_suspended_job_of_a_gang_waits_without_pods(
+    run_tasks: RunTasks, common: dict[str, Any], kubectl: Any, namespace: str
+) -> None:
+    options = {"runPolicy": {"schedulingPolicy": {"minAvailable": 1, "queue": "vision"}}, "state": "suspended"}
+    task = {"mlops.ack.tfjob": {**tfjob(common, "gang", "print(1)")["mlops.ack.tfjob"], **options}}
+    made, again = run_tasks([task, task])
+    assert (made["changed"], again["changed"]) == (True, False), (made, again)
+    policy = json.loads(kubectl("get", "tfjob", "gang", "-n", namespace, "-o", "json"))["spec"]["runPolicy"]
+    assert policy["suspend"] is True
+    assert policy["schedulingPolicy"] == {"minAvailable": 1, "queue": "vision"}
+    assert kubectl("get", "pods", "-n", namespace, "-l", "training.kubeflow.org/job-name=gang", "-o", "name") == ""
+
+
+@pytest.mark.usefixtures("operator")
 def test_an_existing_job_is_not_changed_into_another(run_tasks: RunTasks, common: dict[str, Any]) -> None:
     first, other = run_tasks([tfjob(common, "one", "print(1)"), tfjob(common, "one", "print(2)")])
     assert not first.get("failed"), first

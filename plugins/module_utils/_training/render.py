@@ -26,6 +26,7 @@ def _camel(word: str) -> str:
 
 CONTAINER = "tensorflow"
 REPLICA_TYPES = ("Chief", "Evaluator", "Master", "PS", "Worker")
+SCHEDULING = ("minAvailable", "minResources", "priorityClass", "queue", "scheduleTimeoutSeconds")
 RESTART_POLICIES = ("Always", "ExitCode", "Never", "OnFailure")
 RUN_LABEL = "mlops.ack/run-id"
 ROLE_LABEL = "training.kubeflow.org/replica-type"  # set by the operator on each pod
@@ -137,7 +138,17 @@ def replica_specs(wish: Wish) -> dict[str, Object]:
 
 def run_policy(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """The option `run_policy` with the API's camelCase keys, without what was not set."""
-    return {_camel(key): value for key, value in (given or {}).items() if value is not None}
+    policy = {_camel(key): value for key, value in (given or {}).items() if value is not None}
+    if "schedulingPolicy" in policy:
+        policy["schedulingPolicy"] = {_scheduling(key): value for key, value in policy["schedulingPolicy"].items()}
+    return policy
+
+
+def _scheduling(word: str) -> str:
+    """The API drops a word of a gang that it does not know, and the job then waits for nobody."""
+    if _camel(str(word)) not in SCHEDULING:
+        raise refuse("run_policy.scheduling_policy", word, SCHEDULING)
+    return _camel(str(word))
 
 
 def variables(parameters: Mapping[str, Any] | None) -> dict[str, str]:

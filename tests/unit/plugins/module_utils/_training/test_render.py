@@ -53,6 +53,19 @@ def test_kubedl_has_them_inline() -> None:
     assert "runPolicy" not in found["spec"]
 
 
+@pytest.mark.parametrize("word", ["minAvailable", "min_available"])
+def test_gang_scheduling_reaches_the_job_of_either_operator(word: str) -> None:
+    policy = run_policy({"scheduling_policy": {word: 3, "queue": "vision"}, "backoff_limit": None})
+    expected = {"minAvailable": 3, "queue": "vision"}
+    assert manifest(wish(run_policy=policy), KUBEFLOW)["spec"]["runPolicy"]["schedulingPolicy"] == expected
+    assert manifest(wish(run_policy=policy), KUBEDL)["spec"]["schedulingPolicy"] == expected
+
+
+def test_a_word_of_gang_scheduling_that_the_api_would_drop_is_refused() -> None:
+    with pytest.raises(Failure, match="minAvailable"):
+        run_policy({"scheduling_policy": {"minAvailble": 3}})
+
+
 def test_no_backoff_limit_is_sent_unless_asked_for() -> None:
     assert "backoffLimit" not in manifest(wish(), KUBEFLOW)["spec"]["runPolicy"]
 

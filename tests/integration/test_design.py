@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def kubectl(sandbox: dict[str, Any], cluster: str, *words: str) -> str:
 
 
 @pytest.fixture
-def own(sandbox: dict[str, Any], tmp_path: Path) -> Iterator[dict[str, Any]]:
+def own(run_tasks: RunTasks, sandbox: dict[str, Any], tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The design of the documentation with this sandbox's names, and an inventory of its own."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     spelt = {
@@ -135,6 +136,10 @@ def own(sandbox: dict[str, Any], tmp_path: Path) -> Iterator[dict[str, Any]]:
     for cluster in ("prod", "dev"):
         kubectl(sandbox, cluster, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
         kubectl(sandbox, cluster, "delete", "persistentvolume", name, "--ignore-not-found", "--wait=false")
+        shutil.rmtree(Path(sandbox["state"]) / f"clusters/{cluster}/varlib/{name}", ignore_errors=True)
+    bucket = {**sandbox["oss"], "name": name, "state": "absent", "delete_objects": True}
+    [gone] = run_tasks([{"mlops.ack.oss_bucket": bucket}])
+    assert not gone["failed"], gone
 
 
 def inventory(sandbox: dict[str, Any], tmp_path: Path, name: str) -> Path:

@@ -77,6 +77,7 @@ type: venv
 	@cd roles/sandbox/files && $(MYPY) ack_sandbox simulator
 	@cd roles/sandbox/files/serving && $(MYPY) -p model_server
 	@cd roles/sandbox/files/training && $(MYPY) *.py
+	@cd roles/sandbox/files/prometheus && $(MYPY) *.py
 
 .PHONY: unit
 unit: venv

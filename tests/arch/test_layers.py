@@ -14,9 +14,10 @@ UTILS = REPO / "plugins/module_utils"
 FILES = sorted(path for path in UTILS.rglob("*.py") if path.parent != UTILS)
 
 BASE = {"_ack": {"_core"}, "_core": set(), "_kube": {"_core"}, "_oss": {"_core"}}
+PRODUCTS = ("_gate", "_helm", "_observe", "_registry", "_serving", "_training")
 MAY_IMPORT: dict[str, set[str]] = {
     **BASE,
-    **{name: {"_core", "_kube", "_oss"} for name in ("_gate", "_helm", "_registry", "_serving", "_training")},
+    **{name: {"_core", "_kube", "_oss"} for name in PRODUCTS},
     "_spec": {"_ack", "_core", "_kube", "_registry", "_serving", "_training"},
 }
 SDKS = {

@@ -99,6 +99,8 @@ KNOWN: dict[tuple[str, str], Kind] = {
     **_table("gateway.networking.k8s.io/v1", True, Gateway="gateways", HTTPRoute="httproutes"),
     **_table("gateway.networking.k8s.io/v1", False, GatewayClass="gatewayclasses"),
     **_table("kubeflow.org/v1", True, TFJob="tfjobs"),
+    **_table("monitoring.coreos.com/v1", True, PodMonitor="podmonitors", PrometheusRule="prometheusrules"),
+    **_table("telemetry.alibabacloud.com/v1alpha1", False, ClusterAliyunPipelineConfig="clusteraliyunpipelineconfigs"),
     **_table("scheduling.alibabacloud.com/v1alpha1", True, ResourcePolicy="resourcepolicies"),
 }
 

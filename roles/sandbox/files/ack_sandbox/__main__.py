@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import digits, preflight, sandbox
+from .addons.optional import ADDONS
 from .cluster import Cluster
 from .process import SandboxError, last_lines
 from .progress import Progress
@@ -41,9 +42,10 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("--lines", type=int, default=50, help="how many (default: 50)")
     data = add("digits", "write the handwritten digits as CSV files")
     data.add_argument("destination", type=Path)
-    cluster = add("cluster", "start, stop or show one cluster")
-    cluster.add_argument("action", choices=["up", "down", "status"])
+    cluster = add("cluster", "start, stop or show one cluster, or give it an addon")
+    cluster.add_argument("action", choices=["up", "down", "status", "install", "remove"])
     cluster.add_argument("name", choices=list(Settings.from_environment().clusters))
+    cluster.add_argument("--addon", choices=list(ADDONS), help="with install and remove: which")
     cluster.add_argument("--purge", action="store_true", help="with down: forget all the cluster held")
     return top
 
@@ -74,6 +76,10 @@ def execute(options: argparse.Namespace, settings: Settings, report: Progress) -
             return {"changed": cluster.up(), "kubeconfig": str(settings.kubeconfig(options.name))}
         case "down":
             return {"changed": cluster.down(purge=options.purge)}
+        case "install":
+            return {"changed": cluster.install(options.addon)}
+        case "remove":
+            return {"changed": cluster.remove(options.addon)}
     return cluster.status()
 
 

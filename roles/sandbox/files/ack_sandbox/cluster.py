@@ -16,6 +16,7 @@ from typing import Any
 
 from . import addons, cgroups, network, pki, services, supervisor
 from .addons import Manifests
+from .addons.optional import ADDONS, Addon
 from .api import Api, node_is_ready, pod_is_ready, pod_trouble, workload_is_ready
 from .node import Node
 from .process import CLEAN_ENVIRONMENT, SandboxError, differs, last_lines, locked, run, wait_until, write_file
@@ -24,6 +25,8 @@ from .settings import ClusterAddresses, Settings
 
 READY_TIMEOUT_S = 120.0
 DNS_TIMEOUT_S = 120.0
+ADDON_TIMEOUT_S = 180.0
+SERVER_SIDE = ("--server-side", "--force-conflicts", "--field-manager=ack-sandbox")
 # A daemon that had to be started this often within one `up` will not come up by itself.
 MAX_STARTS = 5
 # A kubelet that is well reports each 10 s (nodeStatusUpdateFrequency).
@@ -77,6 +80,52 @@ class Cluster:
                 self._apply(node, manifests)
                 write_file(stamp, manifests.digest)
         return applied
+
+    def install(self, addon: str) -> bool:
+        """Bring an addon's workloads into the running cluster and wait until they are ready."""
+        node = self._running()
+        wanted = self._addon(addon)
+        with self._lock(), self._report.during(lambda: f"{self.name}: installing {addon}"):
+            apply = [*self._kubectl(node), "apply", *SERVER_SIDE]
+            if definitions := [f"--filename={folder}" for folder in wanted.definitions]:
+                run([*apply, *definitions], timeout_s=120)
+            run([*apply, "-f", "-"], text_in=wanted.documents, timeout_s=120)
+            api = Api(self.addresses.node_ip, node.pki)
+            for pods in wanted.pods:
+                wait_until(
+                    lambda pods=pods: any(pod_is_ready(pod, self._started()) for pod in api.items(pods)),  # type: ignore[misc]
+                    timeout_s=ADDON_TIMEOUT_S,
+                    failure=lambda pods=pods: self._pods_trouble(api, addon, pods),  # type: ignore[misc]
+                )
+        self._report(f"{self.name}: {addon} is installed")
+        return True
+
+    def remove(self, addon: str) -> bool:
+        """Take away what `install` brought, but for its definitions: what others made of them stays."""
+        node = self._running()
+        wanted = self._addon(addon)
+        with self._lock():
+            delete = [*self._kubectl(node), "delete", "--ignore-not-found", "--wait=false", "-f", "-"]
+            run(delete, text_in=wanted.documents, timeout_s=120)
+        self._report(f"{self.name}: {addon} is removed")
+        return True
+
+    def _running(self) -> Node:
+        node = self._node(self._sandbox())
+        if not self._is_running(node):
+            raise SandboxError(f"Cluster {self.name} does not run.", f"python -m ack_sandbox cluster up {self.name}")
+        return node
+
+    def _addon(self, name: str) -> Addon:
+        if name not in ADDONS:
+            raise SandboxError(f"No addon is called {name!r}. Addons: {', '.join(ADDONS)}.")
+        return ADDONS[name](self._settings, self._report)
+
+    def _pods_trouble(self, api: Api, addon: str, path: str) -> str:
+        pods = api.items(path)
+        troubles = [f"{pod['metadata']['name']}: {trouble}" for pod in pods if (trouble := pod_trouble(pod))]
+        told = "; ".join(troubles) or f"{len(pods)} pods, none of them ready"
+        return f"Cluster {self.name}: {addon} was not ready within {ADDON_TIMEOUT_S:g} s: {told}."
 
     def down(self, *, purge: bool = False) -> bool:
         """Stop it and leave nothing running; `purge` also forgets all it held. Returns whether there was anything."""
@@ -235,8 +284,7 @@ class Cluster:
     def _apply(self, node: Node, manifests: Manifests) -> None:
         """Install everything and wait for the DNS; the gateway may get ready later."""
         start = time.monotonic()
-        kubectl = [str(node.binaries / "kubectl"), f"--kubeconfig={self._settings.kubeconfig(self.name)}"]
-        apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=ack-sandbox"]
+        apply = [*self._kubectl(node), "apply", *SERVER_SIDE]
         definitions = [f"--filename={folder}" for folder in manifests.definitions]
         api = Api(self.addresses.node_ip, node.pki)
         with self._report.during(lambda: f"{self.name}: installing DNS and the gateway"):
@@ -248,6 +296,9 @@ class Cluster:
                 failure=lambda: self._dns_trouble(api),
             )
         self._report(f"{self.name}: DNS ready, gateway installed, after {time.monotonic() - start:.1f} s")
+
+    def _kubectl(self, node: Node) -> list[str]:
+        return [str(node.binaries / "kubectl"), f"--kubeconfig={self._settings.kubeconfig(self.name)}"]
 
     def _dns_trouble(self, api: Api) -> str:
         pods = api.items(addons.COREDNS_PODS)

@@ -89,6 +89,12 @@ def result_folder(settings: Settings) -> Path:
     return settings.cache / "bin" / key(settings.files / "go", flags(settings.kubernetes_version))
 
 
+def go_environment(settings: Settings) -> dict[str, str]:
+    """Go's caches lie in ours, unless the user set their places."""
+    own = {"GOCACHE": settings.cache / "go" / "build", "GOMODCACHE": settings.cache / "go" / "mod"}
+    return {**{name: str(path) for name, path in own.items()}, **os.environ, **ENVIRONMENT}
+
+
 class Builder:
     """Builds everything into the cache, once; construct it, then call `binaries()`."""
 
@@ -106,11 +112,6 @@ class Builder:
                 if not target.is_dir():
                     self._build(target)
         return target
-
-    def _environment(self) -> dict[str, str]:
-        """Go's caches lie in ours, unless the user set their places."""
-        own = {"GOCACHE": self._settings.cache / "go" / "build", "GOMODCACHE": self._settings.cache / "go" / "mod"}
-        return {**{name: str(path) for name, path in own.items()}, **os.environ, **ENVIRONMENT}
 
     def _build(self, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +164,12 @@ class Builder:
         """Run in the module's folder; `on_line` sees each line of stderr. Returns the lines of stdout."""
         with tempfile.TemporaryFile("w+") as stdout:
             with subprocess.Popen(
-                argv, cwd=self._folder, env=self._environment(), stdout=stdout, stderr=subprocess.PIPE, text=True
+                argv,
+                cwd=self._folder,
+                env=go_environment(self._settings),
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
             ) as process:
                 assert process.stderr is not None
                 lines: list[str] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import addons, chart, images, network, packages, preflight, services
+from .addons import optional
 from .cluster import Cluster, all_clusters
 from .gobuild import Builder
 from .process import SandboxError, locked, write_file
@@ -61,11 +62,15 @@ def _describe(settings: Settings, binaries: Path, report: Progress) -> bool:
         **services.credentials(settings),
         "region": settings.region,
         "cs_endpoint": settings.cs_endpoint,
+        "sls_endpoint": f"http://{settings.sls_endpoint}",
         "oss_endpoint": f"http://{settings.oss_bridge}",
         "registry": settings.registry,
         "images": images.push_all(settings, report),
         "charts": chart.push_all(settings, binaries, report),
         "gateway": {"name": addons.GATEWAY, "namespace": addons.GATEWAY_NAMESPACE, "class": addons.GATEWAY_CLASS},
+        "prometheus": {
+            name: f"http://{cluster.node_ip}:{optional.PROMETHEUS_PORT}" for name, cluster in settings.clusters.items()
+        },
         "bin": str(binaries),
     }
     return write_file(settings.sandbox_file, json.dumps(content, indent=2) + "\n", mode=0o600)

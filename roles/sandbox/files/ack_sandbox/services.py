@@ -80,6 +80,7 @@ def programs(settings: Settings) -> list[Program]:
     simulator = {
         "--state": folder / "simulator",
         "--cs": settings.cs_endpoint,
+        "--sls": settings.sls_endpoint,
         "--credentials": settings.credentials_file,
         "--driver": shlex.join([supervisor.python(), "-m", "ack_sandbox", "cluster"]),
         "--kubeconfigs": str(settings.kubeconfig("{name}")),
@@ -105,7 +106,7 @@ def endpoints(settings: Settings) -> Mapping[str, list[str]]:
     """The addresses each program listens on."""
     return {
         REGISTRY: [settings.registry],
-        SIMULATOR: [settings.cs_endpoint, settings.oss_loopback, settings.oss_bridge],
+        SIMULATOR: [settings.cs_endpoint, settings.sls_endpoint, settings.oss_loopback, settings.oss_bridge],
     }
 
 

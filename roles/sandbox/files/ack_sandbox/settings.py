@@ -82,6 +82,7 @@ class Settings:
     prefix_length: int = 24
     registry: str = f"{HOST_IP}:5000"
     cs_endpoint: str = "127.0.0.1:18580"
+    sls_endpoint: str = "127.0.0.1:18582"
     oss_loopback: str = "127.0.0.1:18581"
     oss_bridge: str = f"{HOST_IP}:18581"  # pods reach it here
     clusters: Mapping[str, ClusterAddresses] = field(default_factory=lambda: CLUSTERS)

@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder that holds everything")
     parser.add_argument("--cs", required=True, metavar="HOST:PORT", help="where the CS API listens")
     parser.add_argument("--oss", required=True, action="append", metavar="HOST:PORT", help="where OSS listens")
+    parser.add_argument("--sls", metavar="HOST:PORT", help="where Simple Log Service listens, if it shall")
     parser.add_argument("--credentials", type=Path, required=True, help="JSON {access_key_id, access_key_secret}")
     parser.add_argument("--driver", help="command for real clusters: called with `up NAME` and `down NAME --purge`")
     parser.add_argument("--kubeconfigs", help="[STATE/../clusters/{name}/admin.kubeconfig]")
@@ -40,6 +41,7 @@ async def _serve(options: argparse.Namespace) -> int:
             state=options.state,
             cs=_address(options.cs),
             oss=[_address(text) for text in options.oss],
+            sls=_address(options.sls) if options.sls else None,
             key_id=credentials["access_key_id"],
             secret=credentials["access_key_secret"],
             driver=options.driver,

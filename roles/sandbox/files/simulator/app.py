@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.ack contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Wiring: one process, one state folder, both APIs."""
+"""Wiring: one process, one state folder, all APIs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from .oss.storage import Storage
 from .requestlog import RequestLog
 from .signature.acs3 import Acs3Verifier
 from .signature.oss4 import Oss4Verifier
+from .signature.sls1 import Sls1Verifier
+from .sls.edge import SlsEdge
 
 SHUTDOWN_S = 1.0
 Edge = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -49,6 +51,7 @@ async def start(
     state: Path,
     cs: tuple[str, int],
     oss: list[tuple[str, int]],
+    sls: tuple[str, int] | None = None,
     key_id: str,
     secret: str,
     driver: str | None = None,
@@ -67,6 +70,8 @@ async def start(
     oss_edge = OssEdge(storage, verifier, faults, log, clock)
     runners, urls = [], []
     edges: list[tuple[Edge, tuple[str, int]]] = [(cs_edge, cs), *((oss_edge, address) for address in oss)]
+    if sls is not None:
+        edges.append((SlsEdge(service, Sls1Verifier(clock, key_id, secret), faults, log, clock), sls))
     for edge, (host, port) in edges:
         runner = web.ServerRunner(web.Server(edge, access_log=None), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
@@ -75,4 +80,4 @@ async def start(
         runners.append(runner)
         urls.append(f"http://{host}:{runner.addresses[0][1]}")
     service.tasks.resume_all()
-    return App(urls[0], urls[1:], clock, faults, service, runners)
+    return App(urls[0], urls[1 : 1 + len(oss)], clock, faults, service, runners)

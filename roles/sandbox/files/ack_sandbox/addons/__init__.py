@@ -57,19 +57,19 @@ def manifests(settings: Settings, cluster: ClusterAddresses, binaries: Path, ima
     """Everything to apply. `images`: reference by name; `binaries`: the build's folder, which holds `manifests`."""
     source = binaries / "manifests"
     first = coredns(settings, cluster, images["coredns"])
-    first += metrics_server(_load(source / "metrics-server"), images["metrics-server"])
+    first += metrics_server(load(source / "metrics-server"), images["metrics-server"])
     then = [
-        *contour(_load(source / "contour"), images["contour"], images["envoy"]),
-        *gateway(_load(source / "contour-gateway")),
+        *contour(load(source / "contour"), images["contour"], images["envoy"]),
+        *gateway(load(source / "contour-gateway")),
     ]
-    return Manifests((source / "gateway-api", source / "contour-crds"), _dump(first), _dump(then))
+    return Manifests((source / "gateway-api", source / "contour-crds"), dump(first), dump(then))
 
 
-def _dump(documents: list[Document]) -> str:
+def dump(documents: list[Document]) -> str:
     return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
-def _load(folder: Path) -> list[Document]:
+def load(folder: Path) -> list[Document]:
     documents: list[Document] = []
     for path in sorted(folder.glob("*.yaml")):
         loaded = yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)

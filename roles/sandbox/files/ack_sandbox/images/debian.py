@@ -50,6 +50,21 @@ def root_layer(cache: LayerCache) -> Layer:
     return cache.get("debian-python", {"suite": SUITE, "packages": PACKAGES, "unused": UNUSED}, fill)
 
 
+def prometheus_layer(cache: LayerCache) -> Layer:
+    """Debian's Prometheus, unpacked: one binary, and what its web pages need of it."""
+
+    def fill(root: Path) -> None:
+        work = root.parent
+        run(["apt-get", "update", "-qq"], timeout_s=300)
+        run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "prometheus"], cwd=work, timeout_s=300)
+        (package,) = work.glob("prometheus_*.deb")
+        run(["dpkg-deb", "--extract", package, root], timeout_s=120)
+        for unused in (*UNUSED, "etc/init.d", "lib", "usr/share"):
+            shutil.rmtree(root / unused, ignore_errors=True)
+
+    return cache.get("prometheus", {"suite": SUITE}, fill)
+
+
 def busybox_layer(cache: LayerCache) -> Layer:
     """One static binary and the names it answers to: the base of model images, which need `cp` and `sh`."""
 

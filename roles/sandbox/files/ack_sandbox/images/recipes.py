@@ -13,7 +13,7 @@ from ..process import SandboxError, write_file
 from ..progress import Report
 from ..settings import Settings
 from .cache import LayerCache, beating, file_digest, files_digest
-from .debian import busybox_layer, root_layer
+from .debian import busybox_layer, prometheus_layer, root_layer
 from .layer import Image, Layer, image_config
 from .push import Registry
 from .python import PACKAGES, install, packages_layer, pinned
@@ -83,11 +83,19 @@ def build_binaries(settings: Settings, binaries: Path, report: Report) -> None:
         _record(settings, Image(name, tag, (_binary_layer(cache, name, source, place),), config))
 
 
+def build_prometheus(settings: Settings, report: Report) -> None:
+    """The image of Prometheus and of what tells it its targets."""
+    cache = LayerCache(settings.cache / "images", report)
+    layers = (root_layer(cache), prometheus_layer(cache), _program_layer(cache, "prometheus", settings.files))
+    config = image_config(path=SYSTEM_PATH, entrypoint=["/usr/bin/prometheus"])
+    _record(settings, Image("prometheus", "2.42.0", layers, config))
+
+
 def push_all(settings: Settings, report: Report) -> dict[str, str]:
     """Send every image that was built to the sandbox's registry: `{"serving": "198.18.0.1:5000/…@sha256:…", …}`.
 
     The keys are the last words of the repositories: busybox, pause, coredns, contour, envoy, training-operator,
-    metrics-server, training, serving.
+    metrics-server, training, serving; prometheus after `build_prometheus`.
     """
     references: dict[str, str] = {}
     with Registry(settings.registry) as registry:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import ServiceError, invalid
 from ..store import Document
+from .driver import REAL_ADDONS, DriverFailed
 from .service import Call, Service
-from .work import Step, Work
+from .work import Step, TaskFailed, Work
 
 _REMOVABLE = ["Install", "Upgrade", "Modify", "Uninstall"]
 _FIXED = ["Install", "Upgrade", "Modify"]
@@ -238,14 +239,39 @@ def _gone(service: Service, task: Document) -> None:
         remove(service, task["task"]["cluster_id"], addon["name"])
 
 
+async def rollout(service: Service, task: Document) -> None:
+    """Bring what the addons hold into the real cluster, where there is one."""
+    await _each_real(service, task, "install")
+
+
+async def _take_away(service: Service, task: Document) -> None:
+    await _each_real(service, task, "remove")
+
+
+async def _each_real(service: Service, task: Document, verb: Literal["install", "remove"]) -> None:
+    record = service.clusters.get(task["task"]["cluster_id"])
+    if service.driver is None or record is None or not record["real"]:
+        return
+    for addon in task["arguments"]["addons"]:
+        if addon["name"] in REAL_ADDONS:
+            act = service.driver.install if verb == "install" else service.driver.remove
+            try:
+                await act(record["real"], addon["name"], lambda line: service.tasks.note(task, "rollout", line))
+            except DriverFailed as failed:
+                raise TaskFailed("AddonOperationFailed", f"{addon['name']}: {failed}") from failed
+
+
 def _nothing(service: Service, task: Document) -> None:
     return None
 
 
-_APPLY = (Step("apply", _apply), Step("rollout", _nothing))
+_APPLY = (Step("apply", _apply), Step("rollout", rollout))
+_REMOVE = (Step("workloads", _take_away), Step("remove", _gone))
 WORKS = {
     "addon_install": Work("addon_install", "addon", _APPLY, _active, _gone),
     "addon_upgrade": Work("addon_upgrade", "addon", _APPLY, _active, _active, can_cancel=True),
     "addon_modify": Work("addon_modify", "addon", _APPLY, _active, _active),
-    "addon_uninstall": Work("addon_uninstall", "addon", (Step("remove", _gone),), _nothing, _active),
+    "addon_uninstall": Work(
+        "addon_uninstall", "addon", (Step("workloads", _take_away), Step("remove", _gone)), _nothing, _active
+    ),
 }

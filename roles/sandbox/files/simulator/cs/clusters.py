@@ -375,6 +375,7 @@ WORKS = {
             Step("control_plane", _start_control_plane),
             Step("nodepools", _first_nodes),
             Step("addons", _first_addons),
+            Step("rollout", addons.rollout),
         ),
         _created,
         _create_failed,

@@ -17,6 +17,8 @@ TERMINATION_S = 10.0
 TAIL_LINES = 20
 # Which real cluster stands behind a simulated one of this profile.
 REAL_CLUSTERS = {"Default": "prod", "Serverless": "dev"}
+# Addons that bring something into a real cluster; of the others only the API knows.
+REAL_ADDONS = ("arms-prometheus", "loongcollector")
 
 
 class DriverFailed(Exception):
@@ -24,7 +26,9 @@ class DriverFailed(Exception):
 
 
 class Driver:
-    """Runs `<command> up NAME` and `<command> down NAME --purge`, one at a time for each name."""
+    """Runs `<command> up NAME`, `down NAME --purge`, `install NAME --addon ADDON`, `remove NAME --addon ADDON`,
+    one at a time for each name.
+    """
 
     def __init__(self, command: str, logs: Path, kubeconfigs: str) -> None:
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,6 +41,13 @@ class Driver:
     async def down(self, name: str, on_line: Callable[[str], None]) -> None:
         """Stop the cluster and forget its data."""
         await self._run(name, ["down", name, "--purge"], on_line)
+
+    async def install(self, name: str, addon: str, on_line: Callable[[str], None]) -> None:
+        """Bring an addon's workloads into the cluster."""
+        await self._run(name, ["install", name, "--addon", addon], on_line)
+
+    async def remove(self, name: str, addon: str, on_line: Callable[[str], None]) -> None:
+        await self._run(name, ["remove", name, "--addon", addon], on_line)
 
     def kubeconfig(self, name: str) -> str:
         """The cluster's kubeconfig as YAML text. Raises OSError when there is none."""

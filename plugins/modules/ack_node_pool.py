@@ -34,15 +34,16 @@ options:
     description:
       - What its nodes are for. With O(auto_scaling) it is the kind of autoscaling, which cannot be changed.
       - V(gpushare) also labels the nodes with O(gpu_share_mode); V(spot) also sets O(spot_strategy) to
-        V(SpotAsPriceGo) when that is unset.
+        V(SpotAsPriceGo) when neither that nor O(spot_price_limits) is set.
     type: str
     choices: [cpu, gpu, gpushare, spot]
   gpu_share_mode:
     description:
       - How pods share a GPU, with O(type=gpushare). V(cgpu) isolates memory, V(core_mem) compute too, V(share) neither.
-      - It is the node label C(ack.node.gpu.schedule). V(cgpu) when unset.
+      - It is the node label C(ack.node.gpu.schedule). V(cgpu) when unset. V(default) gives GPUs to one pod each again,
+        which taking the label away does not.
     type: str
-    choices: [cgpu, core_mem, share, mps]
+    choices: [cgpu, core_mem, share, mps, default]
   instance_types:
     description: ECS instance types, all of them acceptable. A new node pool needs it.
     type: list
@@ -132,8 +133,67 @@ options:
     type: str
     choices: [NoSpot, SpotWithPriceLimit, SpotAsPriceGo]
   spot_price_limits:
-    description: Highest price per hour by instance type, with V(SpotWithPriceLimit).
+    description: Highest price per hour by instance type. Means O(spot_strategy=SpotWithPriceLimit) when that is unset.
     type: dict
+  management:
+    description: What ACK does to the nodes by itself. What is not set is left as it is.
+    type: dict
+    suboptions:
+      enable:
+        description: Whether the node pool is a managed one.
+        type: bool
+      auto_repair:
+        description: Repair nodes that fail.
+        type: bool
+      auto_repair_policy:
+        description: How they are repaired.
+        type: dict
+        suboptions:
+          restart_node:
+            description: Whether a node may be restarted for it.
+            type: bool
+      auto_upgrade:
+        description: Upgrade nodes, in the cluster's maintenance window.
+        type: bool
+      auto_upgrade_policy:
+        description: What of them is upgraded.
+        type: dict
+        suboptions:
+          auto_upgrade_kubelet:
+            description: The kubelet.
+            type: bool
+          auto_upgrade_runtime:
+            description: The container runtime.
+            type: bool
+          auto_upgrade_os:
+            description: The operating system.
+            type: bool
+      auto_vul_fix:
+        description: Fix vulnerabilities.
+        type: bool
+      auto_vul_fix_policy:
+        description: Which, and how.
+        type: dict
+        suboptions:
+          restart_node:
+            description: Whether a node may be restarted for it.
+            type: bool
+          vul_level:
+            description: Levels, separated by commas, of V(asap), V(later) and V(nntf).
+            type: str
+      upgrade_config:
+        description: How many nodes change at once.
+        type: dict
+        suboptions:
+          max_unavailable:
+            description: At most so many nodes are unavailable.
+            type: int
+          surge:
+            description: So many nodes are added for the time of the upgrade.
+            type: int
+          surge_percentage:
+            description: The same as a part of all nodes. Not with O(management.upgrade_config.surge).
+            type: int
   wait_timeout:
     description: Seconds that the whole run may take, waiting included.
     type: int
@@ -155,6 +215,24 @@ EXAMPLES = r"""
     instance_types: [ecs.g7.xlarge]
     vswitch_ids: [vsw-bp1example]
     desired_size: 3
+
+- name: Cheap nodes with GPUs that several predictors share, looked after by ACK
+  mlops.ack.ack_node_pool:
+    cluster_name: dev
+    region: cn-hangzhou
+    name: shared-gpu
+    type: gpushare
+    gpu_share_mode: core_mem
+    instance_types: [ecs.gn7i-c8g1.2xlarge]
+    vswitch_ids: [vsw-bp1example]
+    desired_size: 1
+    spot_price_limits:
+      ecs.gn7i-c8g1.2xlarge: 4.5
+    management:
+      enable: true
+      auto_repair: true
+      auto_repair_policy:
+        restart_node: true
 
 - name: GPU nodes that come when a training needs them, and go afterwards
   mlops.ack.ack_node_pool:
@@ -198,6 +276,15 @@ node_pool:
     taints: [{key: nvidia.com/gpu, value: "true", effect: NoSchedule}]
     spot_strategy: NoSpot
     spot_price_limits: {}
+    management:
+      enable: true
+      auto_repair: true
+      auto_repair_policy: {restart_node: true}
+      auto_upgrade: false
+      auto_upgrade_policy: {}
+      auto_vul_fix: false
+      auto_vul_fix_policy: {}
+      upgrade_config: {}
     nodes: {total: 0, healthy: 0, failed: 0, removing: 0, offline: 0}
 failure:
   description: Why it failed, for programs.
@@ -248,7 +335,7 @@ MODULE = Module(
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "type": {"type": "str", "choices": TYPES},
-        "gpu_share_mode": {"type": "str", "choices": ["cgpu", "core_mem", "share", "mps"]},
+        "gpu_share_mode": {"type": "str", "choices": ["cgpu", "core_mem", "share", "mps", "default"]},
         "instance_types": {"type": "list", "elements": "str"},
         "vswitch_ids": {"type": "list", "elements": "str"},
         "system_disk_category": {"type": "str"},
@@ -292,6 +379,37 @@ MODULE = Module(
         },
         "spot_strategy": {"type": "str", "choices": ["NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"]},
         "spot_price_limits": {"type": "dict"},
+        "management": {
+            "type": "dict",
+            "options": {
+                "enable": {"type": "bool"},
+                "auto_repair": {"type": "bool"},
+                "auto_repair_policy": {"type": "dict", "options": {"restart_node": {"type": "bool"}}},
+                "auto_upgrade": {"type": "bool"},
+                "auto_upgrade_policy": {
+                    "type": "dict",
+                    "options": {
+                        "auto_upgrade_kubelet": {"type": "bool"},
+                        "auto_upgrade_runtime": {"type": "bool"},
+                        "auto_upgrade_os": {"type": "bool"},
+                    },
+                },
+                "auto_vul_fix": {"type": "bool"},
+                "auto_vul_fix_policy": {
+                    "type": "dict",
+                    "options": {"restart_node": {"type": "bool"}, "vul_level": {"type": "str"}},
+                },
+                "upgrade_config": {
+                    "type": "dict",
+                    "options": {
+                        "max_unavailable": {"type": "int"},
+                        "surge": {"type": "int"},
+                        "surge_percentage": {"type": "int"},
+                    },
+                    "mutually_exclusive": [["surge", "surge_percentage"]],
+                },
+            },
+        },
     },
     run,
     {"required_one_of": [["cluster_name", "cluster_id"]], "mutually_exclusive": [["cluster_name", "cluster_id"]]},

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .._core.failure import Failure
@@ -14,9 +15,6 @@ from . import shape
 from .client import Transport
 from .waits import CLUSTER_ABSENT, GONE, POOL_ABSENT, POOL_DELETED, POOL_IDLE, POOL_READY, Waiter
 
-SHARING = "ack.node.gpu.schedule"
-"""The node label that chooses how a GPU is shared. Source: ACK, GPU sharing, read 2026-11-22."""
-
 MOST_LABELS = 20
 KEYS = tuple(shape.node_pool({"nodepool_info": {"nodepool_id": "", "name": ""}}))
 SECTION_OF = {
@@ -25,8 +23,9 @@ SECTION_OF = {
     "labels": "kubernetes_config",
     "taints": "kubernetes_config",
     "auto_scaling": "auto_scaling",
+    "management": "management",
 }
-ORDER = ("auto_scaling", "kubernetes_config", "scaling_group")
+ORDER = ("auto_scaling", "kubernetes_config", "management", "scaling_group")
 """One section per call: a size can be set only after autoscaling is off."""
 
 
@@ -54,7 +53,8 @@ def desired(params: Mapping[str, Any]) -> State:
             f"labels has {len(labels)} entries{f', among them {reserved[0]}' if reserved else ''}; "
             f"allowed are {MOST_LABELS}, whose keys do not begin with 'aliyun' or 'acs:'."
         )
-    spot = params["spot_strategy"] or ("SpotAsPriceGo" if kind == "spot" else None)
+    _check_sharing(params)
+    spot, limits = _spot(params)
     return {
         "name": params["name"],
         **{name: params[name] for name in shape.GROUP},
@@ -64,13 +64,58 @@ def desired(params: Mapping[str, Any]) -> State:
         "labels": None if labels is None else {key: str(value) for key, value in labels.items()},
         "taints": None if params["taints"] is None else shape.sorted_taints(params["taints"]),
         "spot_strategy": spot,
-        "spot_price_limits": _texts(params["spot_price_limits"]),
+        "spot_price_limits": limits,
+        "management": _set(params["management"]),
         "data_disks": _disks(params["data_disks"]),
     }
 
 
-def _texts(mapping: Mapping[str, Any] | None) -> dict[str, str] | None:
-    return None if mapping is None else {key: str(value) for key, value in mapping.items()}
+def _check_sharing(params: Mapping[str, Any]) -> None:
+    """How a GPU is shared must be said by one option, and of a pool that shares."""
+    mode, kind = params["gpu_share_mode"], params["type"]
+    if mode and kind != "gpushare":
+        raise _invalid(f"gpu_share_mode is '{mode}', but type is '{kind or 'not set'}'.", "Set type to gpushare.")
+    given = (params["labels"] or {}).get(shape.SHARING)
+    if kind == "gpushare" and given is not None and given != (mode or "cgpu"):
+        raise _invalid(
+            f"labels says {shape.SHARING} is '{given}', and gpu_share_mode '{mode or 'cgpu'}'.",
+            f"Leave {shape.SHARING} out of labels.",
+        )
+
+
+def _spot(params: Mapping[str, Any]) -> tuple[str | None, dict[str, str] | None]:
+    """(strategy, limits): limits alone mean the strategy that has limits, type=spot alone the one without."""
+    limits = params["spot_price_limits"]
+    prices = None if limits is None else {str(key): shape.price(value) for key, value in limits.items()}
+    default = "SpotWithPriceLimit" if prices else "SpotAsPriceGo" if params["type"] == "spot" else None
+    strategy = params["spot_strategy"] or default
+    if prices and strategy != "SpotWithPriceLimit":
+        raise _invalid(
+            f"spot_price_limits is set, but spot_strategy is '{strategy}'.",
+            "Set spot_strategy to SpotWithPriceLimit, or leave the limits out.",
+        )
+    if params["spot_strategy"] == "SpotWithPriceLimit" and prices == {}:
+        raise _invalid("spot_strategy is 'SpotWithPriceLimit', but spot_price_limits is empty.", "Name a limit.")
+    if params["type"] == "spot" and strategy == "NoSpot":
+        raise _invalid("type is 'spot', but spot_strategy is 'NoSpot'.", "Correct one of them.")
+    strangers = sorted(set(prices or {}) - set(params["instance_types"] or prices or {}))
+    if strangers:
+        raise _invalid(
+            f"spot_price_limits names {', '.join(strangers)}; instance_types has "
+            f"{', '.join(sorted(params['instance_types']))}."
+        )
+    return strategy, prices
+
+
+def _set(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A mapping of options without those that are not set, at any depth."""
+    if options is None:
+        return None
+    return {
+        name: _set(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def _sorted(values: list[str] | None) -> list[str] | None:
@@ -80,11 +125,21 @@ def _sorted(values: list[str] | None) -> list[str] | None:
 def _disks(disks: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
     if disks is None:
         return None
-    return [{name: value for name, value in disk.items() if value is not None} for disk in disks]
+    return [_set(disk) or {} for disk in disks]
 
 
 def _invalid(message: str, hint: str = "") -> Failure:
     return Failure("InvalidOption", message, hint=hint)
+
+
+def _still_shared(observed: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    mode = observed["labels"].get(shape.SHARING)
+    if mode is None or mode in shape.EXCLUSIVE or wanted.get("labels", {shape.SHARING: mode}).get(shape.SHARING):
+        return ()
+    return (
+        f"Without the label {shape.SHARING} the GPUs of {observed['name']} stay shared as '{mode}'; "
+        "give it the value default to end that.",
+    )
 
 
 class NodePool(Resource):
@@ -98,7 +153,7 @@ class NodePool(Resource):
         self._transport, self._cluster_id, self._params, self._waiter = transport, cluster_id, params, waiter
         self._id: str | None = None
         self._title = f"node pool {params['name']}"
-        sharing = {SHARING: params["gpu_share_mode"] or "cgpu"} if params["type"] == "gpushare" else {}
+        sharing = {shape.SHARING: params["gpu_share_mode"] or "cgpu"} if params["type"] == "gpushare" else {}
         self._sharing: dict[str, str] = sharing
 
     def observe(self) -> State:
@@ -155,7 +210,8 @@ class NodePool(Resource):
                 f"auto_scaling.type of {self._title} cannot change from {present.get('type')} to {asked['type']}.",
                 hint="Delete the node pool first, or keep the present type.",
             )
-        return compare(observed, wanted, frozenset(), self.whole)
+        plan = compare(observed, wanted, frozenset(), self.whole)
+        return replace(plan, warnings=_still_shared(observed, wanted))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -187,6 +243,9 @@ class NodePool(Resource):
         for section in sections:
             self._until_idle()
             changed = {field: after[field] for field in fields if SECTION_OF[field] == section}
+            if section == "management":  # only the keys that differ; a mapping in it goes as a whole
+                keys = {change.field.split(".")[1] for change in plan.changes if change.field.startswith("management.")}
+                changed = {"management": {key: after["management"][key] for key in keys}}
             body = shape.pool_sections(changed)
             if section == "kubernetes_config":
                 body["update_nodes"] = True  # else only nodes to come get them

@@ -7,7 +7,9 @@ are sorted, numbers are numbers.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .._core.failure import Failure
@@ -129,13 +131,57 @@ def node_pool(wire: Wire) -> Fields:
         "taints": sorted_taints(config.get("taints") or []),
         "spot_strategy": group.get("spot_strategy") or "NoSpot",
         "spot_price_limits": {
-            each["instance_type"]: str(each["price_limit"]) for each in group.get("spot_price_limit") or []
+            each["instance_type"]: price(each["price_limit"]) for each in group.get("spot_price_limit") or []
         },
+        "management": management(wire.get("management") or {}),
         "nodes": {
             name.removesuffix("_nodes"): int(status.get(name) or 0)
             for name in ("total_nodes", "healthy_nodes", "failed_nodes", "removing_nodes", "offline_nodes")
         },
     }
+
+
+MANAGEMENT: dict[str, tuple[str, ...]] = {
+    "enable": (),
+    "auto_repair": (),
+    "auto_repair_policy": ("restart_node",),
+    "auto_upgrade": (),
+    "auto_upgrade_policy": ("auto_upgrade_kubelet", "auto_upgrade_runtime", "auto_upgrade_os"),
+    "auto_vul_fix": (),
+    "auto_vul_fix_policy": ("restart_node", "vul_level"),
+    "upgrade_config": ("max_unavailable", "surge", "surge_percentage"),
+}
+"""What of a managed node pool is managed here: switches, and mappings with their keys."""
+
+
+def management(wire: Wire) -> Fields:
+    """Switches are always there; of the mappings, what the service tells."""
+    found: Fields = {}
+    for name, keys in MANAGEMENT.items():
+        told = wire.get(name)
+        if keys:
+            found[name] = {key: told[key] for key in keys if (told or {}).get(key) is not None} if told else {}
+        else:
+            found[name] = bool(told)
+    return found
+
+
+GPU_FAMILY = re.compile(r"ecs\.(?:ebm|s)?(?:gn|vgn|sgn)\d")
+"""Instance families with NVIDIA GPUs. Source: ECS instance families, read 2026-11-22."""
+SHARING = "ack.node.gpu.schedule"
+"""The node label that chooses how a GPU is shared. Source: ACK, GPU sharing, read 2026-11-22."""
+EXCLUSIVE = ("default", "topology")
+"""Values of that label with which a GPU is one pod's alone."""
+
+
+def purposes(pool: Wire) -> list[str]:
+    """What a pool's nodes are for, in the words of the option type; a GPU pool may be of spot instances, too."""
+    auto, labels = pool["auto_scaling"].get("type"), pool["labels"]
+    shares = auto == "gpushare" or (SHARING in labels and labels[SHARING] not in EXCLUSIVE)
+    has_gpu = shares or auto == "gpu" or any(GPU_FAMILY.match(each) for each in pool["instance_types"])
+    is_spot = auto == "spot" or pool["spot_strategy"] != "NoSpot"
+    said = {"cpu": not has_gpu, "gpu": has_gpu, "gpushare": shares, "spot": is_spot}
+    return [name for name, is_so in said.items() if is_so]
 
 
 AUTO = ("min_instances", "max_instances", "type")
@@ -159,8 +205,7 @@ def pool_sections(fields: Wire) -> Fields:
     group = {name: fields[name] for name in GROUP if fields.get(name) is not None}
     if fields.get("spot_price_limits") is not None:
         group["spot_price_limit"] = [
-            {"instance_type": name, "price_limit": str(price)}
-            for name, price in sorted(fields["spot_price_limits"].items())
+            {"instance_type": name, "price_limit": limit} for name, limit in sorted(fields["spot_price_limits"].items())
         ]
     config: Fields = {}
     if fields.get("labels") is not None:
@@ -169,10 +214,20 @@ def pool_sections(fields: Wire) -> Fields:
         config["taints"] = [dict(taint) for taint in fields["taints"]]
     sections = {
         "auto_scaling": dict(fields.get("auto_scaling") or {}),
+        "management": dict(fields.get("management") or {}),
         "kubernetes_config": config,
         "scaling_group": group,
     }
     return {name: section for name, section in sections.items() if section}
+
+
+def price(text: Any) -> str:
+    """A price as the API's text, one for each number: 1, 1.0 and "1.00" are "1". Raises Failure `InvalidOption`."""
+    try:
+        number = Decimal(str(text))
+    except InvalidOperation:
+        raise Failure("InvalidOption", f"spot_price_limits has '{text}'; a price is a number such as 1.25.") from None
+    return f"{number.normalize():f}"
 
 
 def sorted_taints(taints: Iterable[Wire]) -> list[Fields]:

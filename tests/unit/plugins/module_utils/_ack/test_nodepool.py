@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mlops.ack.plugins.module_utils._ack.nodepool import SHARING, NodePool, desired
+from ansible_collections.mlops.ack.plugins.module_utils._ack.nodepool import NodePool, desired
+from ansible_collections.mlops.ack.plugins.module_utils._ack.shape import SHARING
 from ansible_collections.mlops.ack.plugins.module_utils._ack.waits import Waiter
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
@@ -73,6 +74,42 @@ def made(**options: Any) -> FakeAck:
         pytest.param(
             {"auto_scaling": AUTO, "type": "gpu"}, {"auto_scaling": AUTO}, [], id="the kind of autoscaling stays"
         ),
+        pytest.param(
+            None,
+            {**NEW, "type": "spot", "desired_size": 1},
+            [
+                {
+                    "nodepool_info": {"name": "a", "type": "ess"},
+                    "scaling_group": {**NEW, "desired_size": 1, "spot_strategy": "SpotAsPriceGo"},
+                }
+            ],
+            id="spot, at any price",
+        ),
+        pytest.param(
+            {},
+            {"type": "spot", "spot_price_limits": {"ecs.g7.xlarge": 1.50}},
+            [
+                {
+                    "scaling_group": {
+                        "spot_strategy": "SpotWithPriceLimit",
+                        "spot_price_limit": [{"instance_type": "ecs.g7.xlarge", "price_limit": "1.5"}],
+                    }
+                }
+            ],
+            id="spot, up to a price",
+        ),
+        pytest.param(
+            {"spot_price_limits": {"ecs.g7.xlarge": "1.50"}},
+            {"spot_price_limits": {"ecs.g7.xlarge": 1.5}},
+            [],
+            id="a price is a number",
+        ),
+        pytest.param(
+            {"management": {"enable": True, "auto_repair": True, "auto_upgrade": None}},
+            {"management": {"enable": True, "auto_repair_policy": {"restart_node": False}, "auto_vul_fix": None}},
+            [{"management": {"auto_repair_policy": {"restart_node": False}}}],
+            id="of management only what differs",
+        ),
         pytest.param({}, {"state": "absent"}, [None], id="delete"),
         pytest.param(None, {"state": "absent"}, [], id="already gone"),
     ],
@@ -110,6 +147,19 @@ def test_sharing_a_gpu_is_a_label_beside_the_others() -> None:
         pytest.param(
             {"auto_scaling": AUTO}, {"auto_scaling": {**AUTO, "type": "gpu"}}, "ImmutableField", id="other autoscaling"
         ),
+        pytest.param({}, {"gpu_share_mode": "mps"}, "InvalidOption", id="a mode of sharing where nothing is shared"),
+        pytest.param({}, {"type": "gpushare", "labels": {SHARING: "mps"}}, "InvalidOption", id="two modes of sharing"),
+        pytest.param(
+            {},
+            {"spot_strategy": "SpotAsPriceGo", "spot_price_limits": {"ecs.g7.xlarge": 1}},
+            "InvalidOption",
+            id="a limit of a price that has none",
+        ),
+        pytest.param({}, {"type": "spot", "spot_strategy": "NoSpot"}, "InvalidOption", id="spot and no spot"),
+        pytest.param(
+            {}, {**NEW, "spot_price_limits": {"ecs.g6.large": 1}}, "InvalidOption", id="the price of another type"
+        ),
+        pytest.param({}, {"spot_price_limits": {"ecs.g7.xlarge": "cheap"}}, "InvalidOption", id="no price"),
         pytest.param(None, {"desired_size": 1}, "MissingOption", id="a new one without instance types"),
     ],
 )
@@ -136,3 +186,11 @@ def test_too_few_healthy_nodes_are_a_failure_with_the_reason() -> None:
     with pytest.raises(Failure, match="1 of 3 nodes healthy: no stock in zone h") as told:
         run(fake, **NEW, desired_size=3)
     assert told.value.code == "TooFewNodes"
+
+
+def test_taking_the_label_of_sharing_away_warns_that_it_ends_nothing() -> None:
+    fake = made(type="gpushare")
+    [warning] = run(fake, labels={}).warnings
+    assert "stay shared as 'cgpu'" in warning
+    assert made(type="gpushare", gpu_share_mode="default").pools[0]["kubernetes_config"]["labels"]
+    assert run(made(), labels={}).warnings == ()

@@ -35,14 +35,28 @@ options:
     default: present
   profile:
     description:
-      - Kind of managed cluster. V(Serverless) has no nodes of its own; ACK offers it only to accounts that had one
-        before 2025-02-17. Cannot be changed.
-      - When unset, a new cluster is of profile V(Default).
+      - Kind of managed cluster. Cannot be changed. When unset, a new cluster is of profile V(Default).
+      - V(Serverless) (ASK) has no nodes of its own; ACK offers it only to accounts that had one before 2025-02-17, see
+        O(serverless_fallback).
+      - V(Edge) takes machines elsewhere as nodes, beside a node pool in the cloud that it needs for itself.
     type: str
     choices: [Default, Serverless, Edge]
-  cluster_spec:
-    description: Size of the control plane, for example V(ack.standard), V(ack.pro.small) or V(ack.pro.xlarge).
+  serverless_fallback:
+    description:
+      - What to make where the account gets no cluster of O(profile=Serverless). An ACK Pro cluster that runs pods
+        without nodes, on elastic container instances (V(eci)) or on container compute service (V(acs)). When unset,
+        the refusal is a failure.
+      - The ACK Pro cluster has the addon V(ack-virtual-node), and V(flannel) when O(addons) names no network plug-in;
+        O(pod_cidr) is then needed. A Serverless cluster gets neither, and no O(pod_cidr).
+      - RV(serverless) tells which of the two there is, and the labels with which pods ask to run so.
     type: str
+    choices: [eci, acs]
+  cluster_spec:
+    description:
+      - Kind and size of the control plane. V(ack.standard) is the basic cluster, the others are ACK Pro.
+      - A standard cluster can become a Pro one, and a Pro one larger; ACK cannot go back to a standard one.
+    type: str
+    choices: [ack.standard, ack.pro.small, ack.pro.xlarge, ack.pro.2xlarge, ack.pro.4xlarge]
   version:
     description:
       - Kubernetes version, as V(1.34), V(v1.34) or V(1.34.4-aliyun.1). V(1.34) means the newest patch on offer for a
@@ -126,6 +140,21 @@ options:
       weekly_period:
         description: Its days, for example V(Monday,Thursday).
         type: str
+  control_plane_log:
+    description: Logs of the control plane, kept by the log service (SLS), which bills them.
+    type: dict
+    suboptions:
+      components:
+        description: Whose logs, for example V(apiserver), V(kcm), V(scheduler), V(ccm). An empty list ends it.
+        type: list
+        elements: str
+        required: true
+      project:
+        description: The log project; C(k8s-log-<cluster id>) when unset.
+        type: str
+      ttl_days:
+        description: How many days they are kept, 1 to 3000.
+        type: int
   delete_options:
     description: What happens to resources of these kinds when the cluster is deleted. ACK's own defaults otherwise.
     type: list
@@ -174,6 +203,27 @@ EXAMPLES = r"""
     tags:
       team: ml
 
+- name: A cluster for development without nodes, in whichever way the account gets one
+  mlops.ack.ack_cluster:
+    name: dev
+    region: cn-hangzhou
+    profile: Serverless
+    serverless_fallback: eci
+    vpc_id: vpc-bp1example
+    vswitch_ids: [vsw-bp1example]
+    pod_cidr: 172.24.0.0/16
+    service_cidr: 172.25.0.0/20
+  register: dev
+
+- name: Let pods of the namespace run so
+  mlops.ack.k8s_manifest:
+    definition:
+      apiVersion: v1
+      kind: Namespace
+      metadata:
+        name: serving
+        labels: "{{ dev.serverless.pod_labels }}"
+
 - name: Delete it, and the load balancers that ALB made
   mlops.ack.ack_cluster:
     name: prod
@@ -191,7 +241,7 @@ cluster:
   description:
     - The cluster after the run; null when it is absent.
     - In check mode, what only ACK can choose for a new cluster is null.
-    - C(addons) is there when the option is.
+    - C(addons) and C(control_plane_log) are there when the options are.
   returned: success
   type: dict
   sample:
@@ -219,8 +269,35 @@ cluster:
     rrsa_oidc_arn: "acs:ram::1000000000000000:oidc-provider/ack-rrsa-c0a1b2c3d4e5f60718293a4b5c6d7e8f9"
     maintenance_window: {enable: false}
     created: "2026-11-22T10:00:00+08:00"
+serverless:
+  description:
+    - How the wish for O(profile=Serverless) is met; null without that wish.
+    - C(taken) is V(profile), or what O(serverless_fallback) says. C(pod_labels) are needed by pods, or their namespace,
+      in the stand-in.
+  returned: success
+  type: dict
+  sample: {taken: eci, pod_labels: {alibabacloud.com/eci: "true"}}
+resources:
+  description:
+    - With O(state=absent), the cloud resources of the cluster before it is deleted, those of addons too. Empty
+      otherwise.
+    - C(stays) tells whether it outlives the cluster, by ACK's default or by O(delete_options). C(made_by) is V(system),
+      V(addon), V(user), or V(before) for what was there before the cluster.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - type: SLS_Data
+      id: k8s-log-c0a1b2c3d4e5f60718293a4b5c6d7e8f9
+      state: CREATE_COMPLETE
+      made_by: system
+      object: ""
+      stays: true
 remaining_resources:
-  description: Cloud resources that the deletion leaves behind, as ACK told before it. Empty when nothing is deleted.
+  description:
+    - The cloud resources that stay when the cluster is deleted, and go on billing. In check mode as predicted;
+      afterwards as ACK tells then, where it still does.
+    - A deletion that fails has them in RV(failure), under C(details).
   returned: success
   type: list
   elements: dict
@@ -240,6 +317,7 @@ failure:
     details: {}
 """
 
+from ansible_collections.mlops.ack.plugins.module_utils._ack import serverless
 from ansible_collections.mlops.ack.plugins.module_utils._ack.client import connect
 from ansible_collections.mlops.ack.plugins.module_utils._ack.cluster import Cluster
 from ansible_collections.mlops.ack.plugins.module_utils._ack.waits import Waiter
@@ -270,12 +348,14 @@ def desired(params: Params) -> State:
     if params["state"] == "absent":
         return None
     addons, tags, window = params["addons"], params["tags"], params["maintenance_window"]
+    log = params["control_plane_log"]
     return {
         **{field: params[field] for field in FIELDS},
         "vswitch_ids": None if params["vswitch_ids"] is None else sorted(params["vswitch_ids"]),
         "tags": None if tags is None else {str(key): str(value) for key, value in tags.items()},
         "maintenance_window": None if window is None else _set(window),
         "addons": {each["name"]: _set({**each, "name": None}) for each in addons} if addons else None,
+        "control_plane_log": None if log is None else {**_set(log), "components": sorted(log["components"])},
     }
 
 
@@ -285,12 +365,16 @@ def _set(options: Params) -> dict[str, object]:
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
-    waiter_deadline = Deadline(params["wait_timeout"], context.clock)
-    transport, wish = connect(params, context), desired(params)
-    cluster = Cluster(transport, params, wish, Waiter(transport, waiter_deadline, context))
-    outcome = reconcile(cluster, wish, context)
-    outcome.values["remaining_resources"] = cluster.remaining
-    return outcome
+    deadline, transport = Deadline(params["wait_timeout"], context.clock), connect(params, context)
+
+    def attempt(options: Params) -> Outcome:
+        wish = desired(options)
+        cluster = Cluster(transport, options, wish, Waiter(transport, deadline, context))
+        outcome = reconcile(cluster, wish, context)
+        outcome.values |= {"resources": cluster.resources, "remaining_resources": cluster.remaining}
+        return outcome
+
+    return serverless.reconcile(attempt, params)
 
 
 MODULE = Module(
@@ -302,7 +386,11 @@ MODULE = Module(
         "cluster_id": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "profile": {"type": "str", "choices": ["Default", "Serverless", "Edge"]},
-        "cluster_spec": {"type": "str"},
+        "serverless_fallback": {"type": "str", "choices": ["eci", "acs"]},
+        "cluster_spec": {
+            "type": "str",
+            "choices": ["ack.standard", "ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ack.pro.4xlarge"],
+        },
         "version": {"type": "str"},
         "vpc_id": {"type": "str"},
         "vswitch_ids": {"type": "list", "elements": "str"},
@@ -332,6 +420,14 @@ MODULE = Module(
                 "maintenance_time": {"type": "str"},
                 "duration": {"type": "str"},
                 "weekly_period": {"type": "str"},
+            },
+        },
+        "control_plane_log": {
+            "type": "dict",
+            "options": {
+                "components": {"type": "list", "elements": "str", "required": True},
+                "project": {"type": "str"},
+                "ttl_days": {"type": "int"},
             },
         },
         "delete_options": {

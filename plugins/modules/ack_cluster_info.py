@@ -10,7 +10,8 @@ module: ack_cluster_info
 short_description: Read ACK clusters
 version_added: 1.0.0
 description:
-  - Reads one cluster by its name or id, or all clusters of a region.
+  - Reads one cluster by its name or id, or all clusters of a region that fit. Whatever state they are in, nothing is
+    waited for.
 author: mlops.ack contributors (@mlops-ack)
 options:
   name:
@@ -19,6 +20,24 @@ options:
   cluster_id:
     description: Id of one cluster.
     type: str
+  profile:
+    description: Only clusters of this profile.
+    type: str
+    choices: [Default, Serverless, Edge]
+  cluster_spec:
+    description: Only clusters of this kind and size, for example V(ack.pro.small).
+    type: str
+  states:
+    description: Only clusters in one of these states, for example V(running) or V(failed).
+    type: list
+    elements: str
+  tags:
+    description: Only clusters that have all of these tags.
+    type: dict
+  resources:
+    description: Also return what each cluster has in the cloud, which is what bills.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.cs
@@ -32,6 +51,14 @@ EXAMPLES = r"""
     region: cn-hangzhou
   register: found
 
+- name: The running clusters of a team, and what they cost money for
+  mlops.ack.ack_cluster_info:
+    region: cn-hangzhou
+    states: [running]
+    tags:
+      team: ml
+    resources: true
+
 - name: Is prod there, and in which state
   mlops.ack.ack_cluster_info:
     name: prod
@@ -40,7 +67,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clusters:
-  description: The clusters, sorted by name and id.
+  description:
+    - The clusters, sorted by name and id.
+    - C(resources) is there when O(resources) is true; C(stays) tells of each whether it outlives the cluster when that
+      is deleted, by ACK's own default. C(made_by) is V(system), V(addon), V(user), or V(before) for what was there
+      before the cluster.
   returned: success
   type: list
   elements: dict
@@ -69,6 +100,13 @@ clusters:
       rrsa_oidc_arn: "acs:ram::1000000000000000:oidc-provider/ack-rrsa-c0a1b2c3d4e5f60718293a4b5c6d7e8f9"
       maintenance_window: {enable: false}
       created: "2026-11-22T10:00:00+08:00"
+      resources:
+        - type: SLS_Data
+          id: k8s-log-c0a1b2c3d4e5f60718293a4b5c6d7e8f9
+          state: CREATE_COMPLETE
+          made_by: system
+          object: ""
+          stays: true
 failure:
   description: Why it failed, for programs.
   returned: failure
@@ -83,7 +121,7 @@ failure:
     details: {}
 """
 
-from ansible_collections.mlops.ack.plugins.module_utils._ack import locate, shape
+from ansible_collections.mlops.ack.plugins.module_utils._ack import info
 from ansible_collections.mlops.ack.plugins.module_utils._ack.client import connect
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
@@ -92,19 +130,20 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Ou
 
 
 def run(params: Params, context: Context) -> Outcome:
-    transport = connect(params, context)
-    if params["cluster_id"]:
-        ids = [params["cluster_id"]]
-    else:
-        listed = locate.listed(transport, params["region"], params["name"] or "")
-        ids = [each["cluster_id"] for each in listed if params["name"] in (None, each["name"])]
-    found = [locate.by_id(transport, each) for each in ids]
-    clusters = [shape.cluster(each) for each in found if each is not None]
-    return Outcome(False, {"clusters": sorted(clusters, key=lambda each: (each["name"], each["cluster_id"]))})
+    return Outcome(False, {"clusters": info.clusters(connect(params, context), params)})
 
 
 MODULE = Module(
-    {**CS, "name": {"type": "str"}, "cluster_id": {"type": "str"}},
+    {
+        **CS,
+        "name": {"type": "str"},
+        "cluster_id": {"type": "str"},
+        "profile": {"type": "str", "choices": ["Default", "Serverless", "Edge"]},
+        "cluster_spec": {"type": "str"},
+        "states": {"type": "list", "elements": "str"},
+        "tags": {"type": "dict"},
+        "resources": {"type": "bool", "default": False},
+    },
     run,
     {"mutually_exclusive": [["name", "cluster_id"]]},
 )

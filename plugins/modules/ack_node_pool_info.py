@@ -10,7 +10,7 @@ module: ack_node_pool_info
 short_description: Read the node pools of an ACK cluster
 version_added: 1.0.0
 description:
-  - Reads the node pools of a cluster with their health. An absent cluster is a failure.
+  - Reads the node pools of a cluster with their health. An absent cluster is a failure; nothing is waited for.
 author: mlops.ack contributors (@mlops-ack)
 options:
   cluster_name:
@@ -22,6 +22,19 @@ options:
   name:
     description: Name of one node pool. An absent one gives an empty list.
     type: str
+  type:
+    description:
+      - Only node pools whose nodes are for this. A pool of spot instances with shared GPUs is V(gpu), V(gpushare) and
+        V(spot).
+    type: str
+    choices: [cpu, gpu, gpushare, spot]
+  states:
+    description: Only node pools in one of these states, for example V(active) or V(scaling).
+    type: list
+    elements: str
+  labels:
+    description: Only node pools whose nodes have all of these labels.
+    type: dict
 extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.cs
@@ -35,11 +48,17 @@ EXAMPLES = r"""
     cluster_name: prod
     region: cn-hangzhou
   register: found
+
+- name: What has GPUs
+  mlops.ack.ack_node_pool_info:
+    cluster_name: prod
+    region: cn-hangzhou
+    type: gpu
 """
 
 RETURN = r"""
 node_pools:
-  description: The node pools, sorted by name.
+  description: The node pools, sorted by name. C(types) tells what their nodes are for.
   returned: success
   type: list
   elements: dict
@@ -60,6 +79,16 @@ node_pools:
       taints: [{key: nvidia.com/gpu, value: "true", effect: NoSchedule}]
       spot_strategy: NoSpot
       spot_price_limits: {}
+      management:
+        enable: true
+        auto_repair: true
+        auto_repair_policy: {restart_node: true}
+        auto_upgrade: false
+        auto_upgrade_policy: {}
+        auto_vul_fix: false
+        auto_vul_fix_policy: {}
+        upgrade_config: {}
+      types: [gpu]
       nodes: {total: 0, healthy: 0, failed: 0, removing: 0, offline: 0}
 failure:
   description: Why it failed, for programs.
@@ -75,7 +104,7 @@ failure:
     details: {}
 """
 
-from ansible_collections.mlops.ack.plugins.module_utils._ack import locate, shape
+from ansible_collections.mlops.ack.plugins.module_utils._ack import info
 from ansible_collections.mlops.ack.plugins.module_utils._ack.client import connect
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
@@ -84,12 +113,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Ou
 
 
 def run(params: Params, context: Context) -> Outcome:
-    transport = connect(params, context)
-    cluster_id = locate.required(transport, params)["cluster_id"]
-    found = transport.call("DescribeClusterNodePools", "list the node pools", ids={"cluster": cluster_id})
-    pools = [shape.node_pool(each) for each in found.get("nodepools") or []]
-    named = [pool for pool in pools if params["name"] in (None, pool["name"])]
-    return Outcome(False, {"node_pools": sorted(named, key=lambda pool: (pool["name"], pool["node_pool_id"]))})
+    return Outcome(False, {"node_pools": info.node_pools(connect(params, context), params)})
 
 
 MODULE = Module(
@@ -98,6 +122,9 @@ MODULE = Module(
         "cluster_name": {"type": "str"},
         "cluster_id": {"type": "str"},
         "name": {"type": "str"},
+        "type": {"type": "str", "choices": ["cpu", "gpu", "gpushare", "spot"]},
+        "states": {"type": "list", "elements": "str"},
+        "labels": {"type": "dict"},
     },
     run,
     {"required_one_of": [["cluster_name", "cluster_id"]], "mutually_exclusive": [["cluster_name", "cluster_id"]]},

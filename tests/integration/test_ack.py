@@ -88,6 +88,12 @@ def test_a_cluster_from_nothing_to_nothing(
     assert fetched["kubeconfig"]["cluster_id"] == made["cluster"]["cluster_id"]
     assert (tmp_path / "kubeconfig").stat().st_mode & 0o777 == 0o600
     assert "token" not in json.dumps(fetched["kubeconfig"])
+    [listed] = run_tasks(
+        [{"mlops.ack.ack_cluster_info": {**cs, "states": ["running"], "tags": {"team": "ml"}, "resources": True}}],
+        in_process=in_process,
+    )
+    [told] = [each for each in listed["clusters"] if each["name"] == name]
+    assert {each["type"] for each in told["resources"]} >= {"SLB", "SLS_Data"}
     gone = [
         {"mlops.ack.ack_kubeconfig": {**file, "state": "absent"}},
         {"mlops.ack.ack_cluster": {**cs, "name": name, "state": "absent"}},
@@ -187,6 +193,127 @@ def test_a_task_that_succeeds_and_changes_nothing_is_a_failure(
     result = do("ack_cluster", name=cluster, deletion_protection=True, wait_timeout=30)
     assert result["failure"]["code"] == "NotApplied"
     assert "deletion_protection" in result["msg"]
+
+
+def test_a_protected_cluster_that_failed_to_be_made_can_be_deleted(
+    do: Do,
+    simulator: Simulator,  # noqa: F811
+    name: str,
+) -> None:
+    simulator.faults({"kind": "task_fail", "match": {"action": "CreateCluster"}, "times": 1})
+    assert do("ack_cluster", name=name, **NET, deletion_protection=True)["failed"]
+    assert do("ack_cluster", name=name, state="absent")["failure"]["code"] == "DeletionProtected"
+    gone = do("ack_cluster", name=name, state="absent", deletion_protection=False, wait_timeout=60)
+    assert gone["cluster"] is None
+
+
+def test_a_deletion_that_fails_tells_what_is_still_there(
+    do: Do,
+    simulator: Simulator,  # noqa: F811
+    cluster: str,
+) -> None:
+    simulator.faults({"kind": "task_fail", "match": {"action": "DeleteCluster"}, "times": 1})
+    failed = do("ack_cluster", name=cluster, state="absent", wait_timeout=60)
+    assert failed["failure"]["code"] == "TaskFailed"
+    assert {"SLB", "SLS_Data"} <= {each["type"] for each in failed["failure"]["details"]["remaining_resources"]}
+    [left] = do("ack_cluster_info", name=cluster, states=["delete_failed"], resources=True)["clusters"]
+    assert {"SLB", "SLS_Data"} <= {each["type"] for each in left["resources"]}
+    assert do("ack_cluster", name=cluster, state="absent", wait_timeout=60)["cluster"] is None
+
+
+def test_what_addons_made_is_told_before_it_stays_or_goes(do: Do, cluster: str) -> None:
+    for name in ("alb-ingress-controller", "nginx-ingress-controller"):
+        do("ack_addon", cluster_name=cluster, name=name, wait_timeout=60)
+    kept = do("ack_cluster", name=cluster, state="absent", wait_timeout=60)
+    assert {(each["type"], each["made_by"], each["stays"]) for each in kept["resources"]} >= {
+        ("ALB", "addon", True),
+        ("SLB", "addon", False),
+        ("SLS_Data", "system", True),
+    }
+    assert [each["type"] for each in kept["remaining_resources"]] == ["ALB", "SLS_Data"]
+
+
+@pytest.mark.parametrize("mode", ["eci", "acs"])
+def test_an_account_without_serverless_clusters_gets_the_stand_in(
+    do: Do,
+    simulator: Simulator,  # noqa: F811
+    name: str,
+    mode: str,
+) -> None:
+    code = "Forbidden.ServerlessNotSupported"
+    simulator.faults({"kind": "refuse", "match": {"action": "CreateCluster"}, "times": 2, "code": code})
+    wish = {**NET, "name": name, "profile": "Serverless", "pod_cidr": "172.24.0.0/16"}
+    refused = do("ack_cluster", **wish)
+    assert (refused["failure"]["code"], refused["failure"]["details"]["service_code"]) == ("ServerlessRefused", code)
+    made = do("ack_cluster", **wish, serverless_fallback=mode)
+    assert made["serverless"] == {"taken": mode, "pod_labels": {f"alibabacloud.com/{mode}": "true"}}
+    assert (made["cluster"]["profile"], made["cluster"]["cluster_spec"]) == ("Default", "ack.pro.small")
+    before = simulator.last
+    again = do("ack_cluster", **wish, serverless_fallback=mode)
+    assert (again["changed"], again["serverless"], simulator.writes(before)) == (False, made["serverless"], [])
+    installed = {each["name"] for each in do("ack_addon_info", cluster_name=name)["addons"]}
+    assert {"ack-virtual-node", "flannel"} <= installed
+
+
+@pytest.mark.parametrize("profile", ["Serverless", "Edge"])
+def test_a_cluster_of_another_profile(do: Do, simulator: Simulator, name: str, profile: str) -> None:  # noqa: F811
+    made = do("ack_cluster", name=name, profile=profile, **NET)
+    assert (made["cluster"]["profile"], made["cluster"]["state"]) == (profile, "running")
+    before = simulator.last
+    assert not do("ack_cluster", name=name, profile=profile, **NET)["changed"]
+    assert simulator.writes(before) == []
+    assert [each["name"] for each in do("ack_cluster_info", profile=profile, name=name)["clusters"]] == [name]
+    assert do("ack_cluster_info", profile="Default", name=name)["clusters"] == []
+
+
+def test_the_control_planes_logs_and_its_window(do: Do, simulator: Simulator, cluster: str) -> None:  # noqa: F811
+    wish: dict[str, Any] = {
+        "control_plane_log": {"components": ["scheduler", "kcm"], "ttl_days": 7},
+        "maintenance_window": {"enable": True, "maintenance_time": "03:00:00Z", "duration": "3h"},
+        "wait_timeout": 60,
+    }
+    before = simulator.last
+    result = do("ack_cluster", name=cluster, **wish)
+    assert "cluster" in result, result
+    changed = result["cluster"]
+    assert simulator.writes(before) == ["ModifyCluster", "UpdateControlPlaneLog"]
+    assert changed["control_plane_log"] | {"project": ""} == {
+        "components": ["kcm", "scheduler"],
+        "project": "",
+        "ttl_days": 7,
+    }
+    before = simulator.last
+    assert not do("ack_cluster", name=cluster, **wish)["changed"]
+    assert simulator.writes(before) == []
+    ended = do("ack_cluster", name=cluster, control_plane_log={"components": []}, wait_timeout=60)
+    assert ended["cluster"]["control_plane_log"]["components"] == []
+
+
+def test_a_pool_of_shared_gpus_at_a_price_looked_after(do: Do, cluster: str, simulator: Simulator) -> None:  # noqa: F811
+    gpu = "ecs.gn7i-c8g1.2xlarge"
+    wish = {
+        **POOL,
+        "cluster_name": cluster,
+        "type": "gpushare",
+        "gpu_share_mode": "core_mem",
+        "instance_types": [gpu],
+        "desired_size": 1,
+        "spot_price_limits": {gpu: 4.50},
+        "management": {"enable": True, "auto_repair": True, "auto_repair_policy": {"restart_node": True}},
+    }
+    predicted, made = do("ack_node_pool", check=True, **wish), do("ack_node_pool", **wish)
+    assert predicted["diff"] == made["diff"]
+    assert made["node_pool"]["labels"] == {"ack.node.gpu.schedule": "core_mem"}
+    assert made["node_pool"]["spot_price_limits"] == {gpu: "4.5"}
+    before = simulator.last
+    assert not do("ack_node_pool", **wish)["changed"]
+    assert simulator.writes(before) == []
+    changed = do("ack_node_pool", **{**wish, "management": {"auto_upgrade": True}})
+    assert changed["diff"] == {"before": {"management.auto_upgrade": False}, "after": {"management.auto_upgrade": True}}
+    assert changed["node_pool"]["management"]["auto_repair_policy"] == {"restart_node": True}
+    for kind, names in (("gpushare", ["pool"]), ("spot", ["pool"]), ("cpu", [])):
+        found = do("ack_node_pool_info", cluster_name=cluster, type=kind)["node_pools"]
+        assert [each["name"] for each in found] == names
 
 
 def test_a_wait_ends_at_its_deadline_and_the_next_run_goes_on(

@@ -173,7 +173,9 @@ class Addon(Resource):
         if plan.action == "none" and (plan.after or {}).get("state") == "active":
             return plan.after
         self._writer.until_active(self._name)
-        wanted = {name: (plan.after or {}).get(name) for name, value in desired.items() if value is not None}
+        wanted = dict(desired)
+        if wanted.get("version"):
+            wanted["version"] = (plan.after or {})["version"]  # as it was resolved
         return super().verify(Plan("update", plan.after, plan.changes), wanted)
 
     @property

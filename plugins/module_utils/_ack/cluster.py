@@ -11,16 +11,16 @@ from typing import Any
 from .._core.failure import Failure
 from .._core.resource import Plan, Resource, State, compare
 from .._core.wait import Seen
-from . import addons, locate, shape, versions
+from . import addons, locate, resources, serverless, shape, versions
 from .client import Transport
-from .waits import DELETED, GONE, RUNNING, Waiter
+from .waits import CLUSTER_ABSENT, DELETABLE, DELETED, GONE, RUNNING, Waiter
 
 KEYS = tuple(shape.cluster({"cluster_id": "", "name": ""}))
 
 CREATE_ONLY = ("zone_ids", "snat_entry")
 """Wishes that matter to a new cluster only, because the API does not tell them of an existing one."""
 
-NOT_YET_TOLD = ("endpoint_public_access", "addons")
+NOT_YET_TOLD = ("endpoint_public_access", "addons", "control_plane_log")
 """What the API does not tell of a cluster that is being made; taken as wished until it runs, then compared."""
 
 CONCERNS = {
@@ -35,8 +35,14 @@ CONCERNS = {
 task succeeds although some are not changed. Source: live test record, September 2026."""
 
 
+BUSY, USED = "ErrorClusterState", "DependencyViolation"
+"""Codes of a deletion that is refused for now: another change goes on, or a resource is still used."""
+
+
 class Cluster(Resource):
-    """Fields: those of `shape.cluster`, and `addons` {name: {version, config}} where the user names any."""
+    """Fields: those of `shape.cluster`; where the user names any, `addons` {name: {version, config}} and
+    `control_plane_log`.
+    """
 
     kind = "cluster"
     immutable = frozenset(
@@ -52,8 +58,11 @@ class Cluster(Resource):
         self._asked_addons = tuple(each["name"] for each in params["addons"] or [])
         self._id: str | None = params["cluster_id"]
         self._offered: list[dict[str, Any]] = []
+        self._modes = {each["resource_type"]: each["delete_mode"] for each in params["delete_options"] or []}
+        self.resources: list[dict[str, Any]] = []
+        """The cloud resources of a cluster that is to be deleted, as they were before; see `resources.read`."""
         self.remaining: list[dict[str, str]] = []
-        """Cloud resources that stay when the cluster is deleted, as known before; see `_read_resources`."""
+        """Those that stay: as predicted, and after a deletion as the service then tells, where it still does."""
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -67,7 +76,8 @@ class Cluster(Resource):
             return self._missing()
         self._id = wire["cluster_id"]
         if self._absent:
-            self._read_resources()
+            self.resources = resources.read(self._transport, self._id, self._name, self._modes)
+            self.remaining = resources.staying(self.resources)
         elif wire.get("state") in ("failed", "deleting", "delete_failed"):
             raise self._useless(wire)
         self._read_offer()
@@ -76,6 +86,8 @@ class Cluster(Resource):
             return found
         if self._asked_addons:
             found["addons"] = addons.read(self._transport, self._id, self._asked_addons)
+        if self._params["control_plane_log"]:
+            found["control_plane_log"] = self._read_log()
         if wire.get("state") == "initial":
             found |= {name: self._desired[name] for name in NOT_YET_TOLD if self._desired.get(name) is not None}
         return found
@@ -89,6 +101,8 @@ class Cluster(Resource):
                 hint="Leave cluster_id out to create one by its name; ACK chooses the id.",
             )
         self._id = None
+        if self._params["profile"] == serverless.PROFILE and not self._absent:
+            self._require_serverless()
         self._read_offer()
         return None
 
@@ -104,20 +118,27 @@ class Cluster(Resource):
                 },
             )
 
-    def _read_resources(self) -> None:
-        """The answer tells of each resource whether a deletion takes it along; delete_options overrule that."""
-        found = self._transport.call(
-            "DescribeClusterResources", f"list the resources of {self._name}", ids={"cluster": self._id or ""}
+    def _read_log(self) -> dict[str, Any]:
+        what = f"read the control plane logs of {self._name}"
+        return shape.control_plane_log(
+            self._transport.call("CheckControlPlaneLogEnable", what, ids={"cluster": self._id or ""})
         )
-        modes = {each["resource_type"]: each["delete_mode"] for each in self._params["delete_options"] or []}
-        self.remaining = sorted(
-            (
-                {"type": str(each.get("resource_type")), "id": str(each.get("instance_id"))}
-                for each in found or []
-                if not _goes(each, modes)
-            ),
-            key=lambda each: (each["type"], each["id"]),
-        )
+
+    def _require_serverless(self) -> None:
+        """Raises Failure `ServerlessRefused` where the account's quota of Serverless clusters is 0."""
+        try:
+            quota = self._transport.call("DescribeUserQuota", "read the account's quotas")
+        except Failure as failure:
+            if failure.retryable or failure.details.get("uncertain"):
+                raise
+            return  # it may not read quotas; the creation itself will tell
+        if quota.get("ask_cluster_quota") == 0:
+            raise Failure(
+                serverless.REFUSED,
+                "ACK refuses the account a Serverless cluster: its quota of them is 0.",
+                resource=self._resource,
+                hint=serverless.HINT,
+            )
 
     def _useless(self, wire: Mapping[str, Any]) -> Failure:
         state = wire["state"]
@@ -163,6 +184,7 @@ class Cluster(Resource):
         wanted = dict(desired)
         if wanted.get("version"):
             wanted["version"] = versions.for_present(wanted["version"], observed["version"], self._offered)
+        _refuse_way_back(observed, wanted)
         return compare(observed, wanted, self.immutable, self.whole)
 
     def _plan_create(self, desired: Mapping[str, Any]) -> Plan:
@@ -194,7 +216,8 @@ class Cluster(Resource):
             answer = self._transport.call("CreateCluster", what, body=body)
         except Failure as failure:
             if not failure.details.get("uncertain"):
-                raise
+                refused = serverless.refusal(failure) if wanted.get("profile") == serverless.PROFILE else None
+                raise refused or failure from failure
             found = locate.by_name(self._transport, self._params["region"], wanted["name"])
             if found is None:
                 raise
@@ -207,7 +230,7 @@ class Cluster(Resource):
     def _update(self, plan: Plan) -> None:
         after = plan.after or {}
         changed = [change.field.split(".")[0] for change in plan.changes]
-        steps = [name for name in (*CONCERNS, "tags", "addons", "version") if name in changed]
+        steps = [name for name in (*CONCERNS, "control_plane_log", "tags", "addons", "version") if name in changed]
         for name in steps:
             self._until_running()  # another change, ours or not, must have ended
             self._change(name, after[name], plan, is_last=name == steps[-1])
@@ -229,6 +252,9 @@ class Cluster(Resource):
                     live,
                     {each: value[each] for each in before},
                 )
+            case "control_plane_log":
+                body = shape.update_log(value)
+                answer = self._transport.call("UpdateControlPlaneLog", what, ids=cluster_id, body=body)
             case "version":
                 answer = self._transport.call("UpgradeCluster", what, ids=cluster_id, body={"next_version": value})
             case _:
@@ -239,20 +265,49 @@ class Cluster(Resource):
 
     def _delete(self, plan: Plan) -> None:
         before = {change.field: change.before for change in plan.changes}
-        if before["deletion_protection"]:
-            self._until_running()
-            self._change("deletion_protection", False, plan, is_last=False)
-            self._until_running()
-        answer: Any = None
         what = f"delete {self._name}"
-        if before["state"] != "deleting":
-            options = self._params["delete_options"]
-            answer = self._transport.call(
-                "DeleteCluster", what, ids={"cluster": self._id or ""}, query={"delete_options": options}
-            )
-        if self._waits:
-            self._waiter.task(answer, what)
-            self._waiter.until(DELETED, self._look, self._name, self._explain)
+        try:
+            if before["deletion_protection"]:
+                self._until_deletable()  # a failed cluster never runs, and is deleted all the same
+                self._change("deletion_protection", False, plan, is_last=False)
+                self._until_deletable()
+            answer = None if before["state"] == "deleting" else self._ask_to_delete(what)
+            if self._waits:
+                self._waiter.task(answer, what)
+                self._waiter.until(DELETED, self._look, self._name, self._explain)
+        except Failure as failure:
+            failure.details["remaining_resources"] = self._left()
+            raise
+        self.remaining = self._left() if self._waits else self.remaining
+
+    def _ask_to_delete(self, what: str) -> Any:
+        """A deletion that is refused for now is asked for again, as long as the deadline lets."""
+        query = {"delete_options": self._params["delete_options"]}
+
+        def attempt() -> Any:
+            try:
+                return self._transport.call("DeleteCluster", what, ids={"cluster": self._id or ""}, query=query)
+            except Failure as failure:
+                if failure.code == CLUSTER_ABSENT:
+                    return None
+                failure.retryable |= failure.code.startswith((BUSY, USED)) and self._waits
+                raise
+
+        return self._waiter.again(attempt)
+
+    def _left(self) -> list[dict[str, str]]:
+        """What is still there now; where the service forgot the cluster, what it said before would stay."""
+        if self._waiter.deadline.is_over:
+            return self.remaining
+        try:
+            return [
+                {"type": each["type"], "id": each["id"]}
+                for each in resources.read(self._transport, self._id or "", self._name)
+            ]
+        except Failure as failure:
+            if failure.code == CLUSTER_ABSENT:
+                return resources.staying(self.resources)
+            return self.remaining
 
     def verify(self, plan: Plan, desired: State) -> State:
         if not self._waits:
@@ -263,13 +318,18 @@ class Cluster(Resource):
         if was_running:
             return plan.after
         self._until_running()
-        wanted = {name: (plan.after or {}).get(name) for name, value in desired.items() if value is not None}
+        wanted = dict(desired)
+        if wanted.get("version"):
+            wanted["version"] = (plan.after or {})["version"]  # as it was resolved
         return super().verify(Plan("update", plan.after, plan.changes), wanted)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def _until_running(self) -> None:
         self._waiter.until(RUNNING, self._look, self._name, self._explain)
+
+    def _until_deletable(self) -> None:
+        self._waiter.until(DELETABLE, self._look, self._name, self._explain)
 
     def _look(self) -> Seen:
         wire = locate.by_id(self._transport, self._id or "", self._waiter.deadline)
@@ -285,9 +345,21 @@ class Cluster(Resource):
         )
 
 
-def _goes(resource: Mapping[str, Any], modes: Mapping[str, str]) -> bool:
-    """Whether deleting the cluster takes this resource along."""
-    mode = modes.get(str(resource.get("resource_type")))
-    if mode:
-        return mode == "delete"
-    return bool((resource.get("delete_behavior") or {}).get("delete_by_default"))
+def _refuse_way_back(observed: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises Failure `ImmutableField` for what ACK can only do in one direction."""
+    is_pro = observed["cluster_spec"].startswith("ack.pro")
+    if is_pro and wanted.get("cluster_spec") == "ack.standard":
+        raise _one_way("cluster_spec", observed, wanted, "ACK cannot make a standard cluster of a Pro one")
+    if observed["enable_rrsa"] and wanted.get("enable_rrsa") is False:
+        raise _one_way("enable_rrsa", observed, wanted, "RRSA cannot be disabled again")
+
+
+def _one_way(field: str, observed: Mapping[str, Any], wanted: Mapping[str, Any], why: str) -> Failure:
+    change = {"field": field, "before": observed[field], "after": wanted[field]}
+    return Failure(
+        "ImmutableField",
+        f"Cannot change {field} from {observed[field]} to {wanted[field]}: {why}.",
+        resource=f"cluster/{observed['name']}",
+        hint=f"Keep the present value, or leave {field} out.",
+        details={"changes": [change]},
+    )

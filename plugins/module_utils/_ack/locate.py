@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core.failure import Failure
@@ -30,14 +30,27 @@ def by_id(transport: Transport, cluster_id: str, deadline: Deadline | None = Non
 
 def listed(transport: Transport, region: str, name: str = "") -> list[dict[str, Any]]:
     """The clusters of a region, all pages; the API's `name` finds every name that contains it."""
+    query = {"region_id": region, **({"name": name} if name else {})}
+
+    def page(number: int) -> tuple[list[dict[str, Any]], int | None]:
+        asked = {**query, "page_number": number, "page_size": PAGE}
+        answer = transport.call("DescribeClustersV1", "list clusters", query=asked)
+        return answer.get("clusters") or [], (answer.get("page_info") or {}).get("total_count")
+
+    return [item for item in paged(page) if item.get("region_id") in (region, None) and item.get("state") != "deleted"]
+
+
+def paged(page: Callable[[int], tuple[list[dict[str, Any]], int | None]]) -> list[dict[str, Any]]:
+    """All items. `page(number)` gives one page, from 1, and how many items there are in all (None: it is not told).
+
+    The service may give smaller pages than were asked for, so a short one does not mean the last.
+    """
     found: list[dict[str, Any]] = []
     number = 1
     while True:
-        query = {"region_id": region, "page_number": number, "page_size": PAGE, **({"name": name} if name else {})}
-        page = transport.call("DescribeClustersV1", "list clusters", query=query)
-        items = page.get("clusters") or []
-        found += [item for item in items if item.get("region_id") in (region, None) and item.get("state") != "deleted"]
-        if len(items) < PAGE:
+        items, total = page(number)
+        found += items
+        if not items or (len(items) < PAGE if total is None else len(found) >= total):
             return found
         number += 1
 

@@ -11,7 +11,7 @@ from typing import Any
 from .._core.failure import Failure
 from .._core.resource import Plan, Resource, State, compare
 from .._core.wait import Seen
-from . import shape
+from . import locate, shape
 from .client import Transport
 from .waits import CLUSTER_ABSENT, GONE, POOL_ABSENT, POOL_DELETED, POOL_IDLE, POOL_READY, Waiter
 
@@ -272,6 +272,8 @@ class NodePool(Resource):
             return super().verify(plan, None)
         self._waiter.until(POOL_READY, self._look, self._title, self._explain)
         wanted = {name: (plan.after or {})[name] for name, value in desired.items() if value is not None}
+        if "management" in wanted:
+            wanted["management"] = desired["management"]  # the service may fill in what was not asked for
         return super().verify(Plan("update", plan.after, plan.changes), wanted)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
@@ -328,10 +330,11 @@ class NodePool(Resource):
         )
 
     def _reasons(self, pool_id: str) -> list[str]:
-        found = self._transport.call(
-            "DescribeClusterNodes",
-            f"read the nodes of {self._title}",
-            ids=self._ids,
-            query={"nodepool_id": pool_id, "pageNumber": 1, "pageSize": 100},
-        )
-        return sorted({str(node["error_message"]) for node in found.get("nodes") or [] if node.get("error_message")})
+        what = f"read the nodes of {self._title}"
+
+        def page(number: int) -> tuple[list[dict[str, Any]], int | None]:
+            query = {"nodepool_id": pool_id, "pageNumber": number, "pageSize": locate.PAGE}
+            answer = self._transport.call("DescribeClusterNodes", what, ids=self._ids, query=query)
+            return answer.get("nodes") or [], (answer.get("page") or {}).get("total_count")
+
+        return sorted({str(node["error_message"]) for node in locate.paged(page) if node.get("error_message")})

@@ -57,8 +57,24 @@ def cluster(wire: Wire) -> Fields:
 WINDOW = ("enable", "maintenance_time", "duration", "weekly_period")
 
 
+def control_plane_log(wire: Wire) -> Fields:
+    """The answer of CheckControlPlaneLogEnable. `log_ttl` of the API is days in a string."""
+    return {
+        "components": sorted(wire.get("components") or []),
+        "project": wire.get("log_project") or "",
+        "ttl_days": int(wire.get("log_ttl") or 0),
+    }
+
+
+def update_log(log: Wire) -> Fields:
+    """The body of UpdateControlPlaneLog."""
+    body = {"components": log["components"], "log_project": log.get("project"), "log_ttl": log.get("ttl_days")}
+    return {name: str(value) if name == "log_ttl" else value for name, value in body.items() if value not in (None, "")}
+
+
 def create_cluster(wanted: Wire, region: str, token: str) -> Fields:
     """The body of CreateCluster; what is unset is not in it."""
+    log = wanted.get("control_plane_log") or {}
     body = {
         "name": wanted["name"],
         "region_id": region,
@@ -78,6 +94,9 @@ def create_cluster(wanted: Wire, region: str, token: str) -> Fields:
         "deletion_protection": wanted.get("deletion_protection"),
         "enable_rrsa": wanted.get("enable_rrsa"),
         "maintenance_window": wanted.get("maintenance_window"),
+        "controlplane_log_components": log.get("components"),
+        "controlplane_log_project": log.get("project"),
+        "controlplane_log_ttl": None if log.get("ttl_days") is None else str(log["ttl_days"]),
         "tags": None if wanted.get("tags") is None else pairs(wanted["tags"]),
         "addons": None if wanted.get("addons") is None else install_addons(wanted["addons"]),
         "client_token": token,

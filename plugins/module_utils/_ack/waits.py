@@ -9,14 +9,16 @@ terraform-provider-alicloud; read 2026-11-22. An unknown state keeps waiting.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.retry import call as retry
 from .._core.wait import Deadline, Seen, Wait, until
 from .client import Transport
 
 Wire = Mapping[str, Any]
+T = TypeVar("T")
 
 CLUSTER_ABSENT = "ErrorClusterNotFound"
 POOL_ABSENT = "ErrorNodePoolNotFound"
@@ -27,6 +29,11 @@ GONE = "gone"
 TASK = Wait(frozenset({"success"}), frozenset({"fail", "failed", "canceled", "error"}))
 RUNNING = Wait(frozenset({"running"}), frozenset({"failed", "deleting", "deleted", "delete_failed", GONE}))
 DELETED = Wait(frozenset({GONE, "deleted"}), frozenset({"delete_failed"}))
+DELETABLE = Wait(
+    frozenset({"running", "failed", "delete_failed", "inactive", "unavailable", "waiting", "disconnected"}),
+    frozenset({"deleting", "deleted", GONE}),
+)
+"""At rest, in a good state or in a bad one."""
 POOL_READY = Wait(frozenset({"ready"}), frozenset({"failed", "short", "deleting", GONE}))
 """`ready` and `short` are our own words: active with enough, or with nodes that will never be healthy."""
 POOL_IDLE = Wait(frozenset({"active", "failed"}), frozenset({"deleting", GONE}))
@@ -67,6 +74,10 @@ class Waiter:
         explain: Callable[[Seen], Failure] | None = None,
     ) -> Seen:
         return until(wait, look, self.deadline, self._context, what=what, explain=explain)
+
+    def again(self, attempt: Callable[[], T]) -> T:
+        """Try what may be refused for now, until the deadline."""
+        return retry(attempt, self.deadline, self._context, tries=1000)
 
     def last_failure(self, cluster_id: str, what: str) -> Failure | None:
         """The failure of the cluster's newest failed task, when there is one."""

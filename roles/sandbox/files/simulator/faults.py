@@ -14,7 +14,7 @@ from aiohttp import web
 
 from .errors import ServiceError
 
-HTTP_KINDS = ("throttle", "http500", "http503", "reset", "hang", "half")
+HTTP_KINDS = ("refuse", "throttle", "http500", "http503", "reset", "hang", "half")
 TASK_KINDS = ("task_fail", "task_forever", "success_but_unchanged", "stock_shortage")
 MATCH_FIELDS = ("api", "action", "method", "path")
 HANG_S = 600.0
@@ -80,6 +80,8 @@ async def play(rule: Rule, request: web.BaseRequest, throttling_code: str, throt
         raise ServiceError(
             throttling_status, rule.code or throttling_code, "Request was denied due to flow control.", headers
         )
+    if rule.kind == "refuse":
+        raise ServiceError(403, rule.code or "Forbidden", "The account may not do this.")
     if rule.kind == "http500":
         raise ServiceError(
             500, rule.code or "InternalError", "The request processing has failed due to some unknown error."

@@ -12,6 +12,11 @@ from .service import Call, Service
 from .work import Step, Work
 
 TAGGED = "CLUSTER"
+# What addons make: kind, prefix of its id, whether a deletion of the cluster takes it along, for which object.
+MADE_BY_ADDONS = {
+    "nginx-ingress-controller": ("SLB", "lb-", True, ("Service", "kube-system", "nginx-ingress-lb")),
+    "alb-ingress-controller": ("ALB", "alb-", False, ("AlbConfig", "", "alb")),
+}
 
 
 def resources(service: Service, call: Call) -> list[Document]:
@@ -30,7 +35,7 @@ def resources(service: Service, call: Call) -> list[Document]:
         ("ALIYUN::ESS::ScalingGroup", pool["pool"]["scaling_group"]["scaling_group_id"], True)
         for pool in service.pools(cluster["cluster_id"])
     ]
-    return [
+    found = [
         {
             "cluster_id": cluster["cluster_id"],
             "created": cluster["created"],
@@ -44,6 +49,26 @@ def resources(service: Service, call: Call) -> list[Document]:
             "creator_type": "system",
         }
         for kind, instance_id, by_default in made
+    ]
+    return [*found, *(_of_addons(service, cluster) if call.flag("with_addon_resources") else [])]
+
+
+def _of_addons(service: Service, cluster: Document) -> list[Document]:
+    installed = {record["addon"]["name"] for record in service.installed(cluster["cluster_id"])}
+    return [
+        {
+            "cluster_id": cluster["cluster_id"],
+            "created": cluster["created"],
+            "instance_id": prefix + cluster["cluster_id"][1:21],
+            "resource_type": kind,
+            "state": "CREATE_COMPLETE",
+            "auto_create": 1,
+            "delete_behavior": {"delete_by_default": by_default, "changeable": True},
+            "creator_type": "addon",
+            "associated_object": dict(zip(("kind", "namespace", "name"), thing, strict=True)),
+        }
+        for name, (kind, prefix, by_default, thing) in MADE_BY_ADDONS.items()
+        if name in installed
     ]
 
 

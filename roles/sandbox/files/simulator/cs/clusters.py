@@ -227,8 +227,9 @@ MODIFY_FIELDS = (*CONCERNS, "api_server_eip_id", "client_token", "access_control
 
 def modify(service: Service, call: Call) -> Document:
     """Only the first concern of the body takes effect, and the task succeeds all the same: the service does that."""
-    record = service.operable(call, ("running",))
     body = {name: value for name, value in call.body.items() if value is not None and name in CONCERNS}
+    at_rest = ("running", "failed", "delete_failed") if set(body) == {"deletion_protection"} else ("running",)
+    record = service.operable(call, at_rest)
     cluster_id, name = record["cluster"]["cluster_id"], body.get("cluster_name")
     if body.get("api_server_eip") and not call.body.get("api_server_eip_id"):
         raise invalid("ApiServerEipId", "api_server_eip_id must be given with api_server_eip")
@@ -239,9 +240,10 @@ def modify(service: Service, call: Call) -> Document:
     if name and any(other["cluster"]["name"] == name and other is not record for other in service.clusters):
         raise ServiceError(400, "ClusterNameAlreadyExist", f"cluster name {name} already exists")
     first = next((name for name in CONCERNS if name in body), None)
-    service.set_state(cluster_id, "updating")
     change = {} if first is None else {first: body[first]}
-    return service.tasks.start(call, "cluster_modify", cluster_id, cluster_id, {"change": change})
+    arguments = {"change": change, "rest": record["cluster"]["state"]}
+    service.set_state(cluster_id, "updating")
+    return service.tasks.start(call, "cluster_modify", cluster_id, cluster_id, arguments)
 
 
 def upgrade(service: Service, call: Call) -> Document:
@@ -362,6 +364,14 @@ def _delete_failed(service: Service, task: Document) -> None:
     service.set_state(task["task"]["cluster_id"], "delete_failed")
 
 
+def _as_before(service: Service, task: Document) -> None:
+    """A change mends nothing: what had failed is failed."""
+    if task["arguments"].get("rest", "running") != "running":
+        service.set_state(task["task"]["cluster_id"], task["arguments"]["rest"])
+    else:
+        _rest(service, task)
+
+
 def _rest(service: Service, task: Document) -> None:
     service.rest(task["task"]["cluster_id"], task)
 
@@ -380,7 +390,7 @@ WORKS = {
         _created,
         _create_failed,
     ),
-    "cluster_modify": Work("cluster_modify", "cluster", (Step("apply", _apply_change),), _rest, _rest),
+    "cluster_modify": Work("cluster_modify", "cluster", (Step("apply", _apply_change),), _as_before, _as_before),
     "cluster_upgrade": Work(
         "cluster_upgrade",
         "cluster",

@@ -38,7 +38,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
 
 
 class FakeAck:
-    """`deaf`: writes succeed and change nothing. `lost`: the next creation is done, and its answer lost."""
+    """`deaf`: writes succeed and change nothing. `lost`: the next creation is done, and its answer lost. `refuse`: by
+    action, what its next call fails with.
+    """
 
     def __init__(self, *clusters: dict[str, Any], deaf: bool = False, lost: bool = False) -> None:
         self.clusters = {each["cluster_id"]: copy.deepcopy(each) for each in clusters}
@@ -46,6 +48,9 @@ class FakeAck:
         self.writes: list[tuple[str, Any]] = []
         self.pools: list[dict[str, Any]] = []
         self.nodes: list[dict[str, Any]] = []
+        self.quota: dict[str, int] = {"ask_cluster_quota": 20}
+        self.refuse: dict[str, Failure] = {}
+        self.log: dict[str, Any] = {"components": [], "log_project": "", "log_ttl": "30"}
         self.addons: dict[str, dict[str, Any]] = {}
         self.addon_tasks: dict[str, dict[str, Any]] = {}
         self.addon_failure = ""
@@ -63,11 +68,13 @@ class FakeAck:
         deadline: Deadline | None = None,
     ) -> Any:
         ids = ids or {}
-        if not action.startswith(("Describe", "List", "Get")):
+        if not action.startswith(("Check", "Describe", "List", "Get")):
             self.writes.append((action, body))
             if self.deaf and action != "CreateCluster":
                 self.addon_tasks = {name: {"status": "success"} for name in self.addons}
                 return {}
+        if action in self.refuse:
+            raise self.refuse.pop(action)
         cluster = self.clusters.get(ids.get("cluster", ""))
         if "cluster" in ids and cluster is None:
             raise Failure("ErrorClusterNotFound", "gone")
@@ -89,7 +96,15 @@ class FakeAck:
                 return [kept, gone]
             case "CreateCluster":
                 made = {**RUNNING, "name": body["name"], "vswitch_ids": body.get("vswitch_ids", []), "tags": []}
+                made |= {name: body[name] for name in ("profile", "cluster_spec", "container_cidr") if name in body}
                 self.clusters["c1"] = {**made, "current_version": body.get("kubernetes_version", "1.35.3-aliyun.1")}
+                for row in body.get("addons", []):
+                    self.addons[row["name"]] = {"version": "2.0", "state": "active", "config": "", **row}
+                logs = ("components", "project", "ttl")
+                told = {
+                    f"log_{name}".replace("log_components", "components"): f"controlplane_log_{name}" for name in logs
+                }
+                self.log |= {name: body[field] for name, field in told.items() if field in body}
                 if self.lost:
                     raise Failure("Unreachable", "cut", details={"uncertain": True})
                 return {"cluster_id": "c1"}
@@ -102,6 +117,12 @@ class FakeAck:
             case "ModifyClusterTags":
                 assert cluster is not None
                 cluster["tags"] = body
+            case "DescribeUserQuota":
+                return self.quota
+            case "CheckControlPlaneLogEnable":
+                return self.log
+            case "UpdateControlPlaneLog":
+                self.log = {**self.log, **body}
             case "UpgradeCluster":
                 assert cluster is not None
                 cluster["current_version"] = body["next_version"]

@@ -151,6 +151,19 @@ def test_a_service_that_says_success_and_changed_nothing_is_a_failure(options: d
     assert told.value.code == "NotApplied"
 
 
+def test_an_upgrade_may_bring_settings_that_nobody_asked_for() -> None:
+    class Renewing(FakeAck):
+        def call(self, action: str, what: str, **options: Any) -> Any:
+            answer = super().call(action, what, **options)
+            if action == "UpgradeClusterAddons":
+                self.addons["log"]["config"] = '{"b": 2, "new": true}'
+            return answer
+
+    fake = Renewing(RUNNING)
+    fake.addons = {"log": dict(OLD)}
+    assert run(fake, version="latest", config={"b": 2}).values["addon"]["config"] == {"b": 2, "new": True}
+
+
 def test_one_that_is_being_removed_is_waited_for_and_then_installed_anew() -> None:
     class Leaving(FakeAck):
         looks = 0

@@ -40,6 +40,26 @@ def run(fake: FakeAck, *, check: bool = False, **options: Any) -> tuple[Outcome,
             ["ModifyCluster", "ModifyCluster", "UpgradeCluster"],
             id="one concern a call, the upgrade last",
         ),
+        pytest.param(
+            [],
+            {"control_plane_log": {"components": ["kcm"], "project": "logs", "ttl_days": 7}},
+            ["CreateCluster"],
+            id="create with logs of the control plane",
+        ),
+        pytest.param(
+            [RUNNING],
+            {"control_plane_log": {"components": ["scheduler", "kcm"], "project": None, "ttl_days": None}},
+            ["UpdateControlPlaneLog"],
+            id="logs of the control plane",
+        ),
+        pytest.param(
+            [RUNNING],
+            {"control_plane_log": {"components": [], "project": None, "ttl_days": 30}},
+            [],
+            id="no logs of the control plane are a value, and days a number",
+        ),
+        pytest.param([RUNNING], {"cluster_spec": "ack.pro.xlarge"}, ["ModifyCluster"], id="a larger control plane"),
+        pytest.param([], {"profile": "Edge", "vswitch_ids": ["vsw-1"]}, ["CreateCluster"], id="edge"),
         pytest.param([], {"state": "absent"}, [], id="already gone"),
         pytest.param([RUNNING], {"state": "absent"}, ["DeleteCluster"], id="delete"),
         pytest.param(
@@ -81,6 +101,10 @@ def test_check_mode_writes_nothing_and_a_third_run_is_free(
         pytest.param([RUNNING], {"version": "1.33"}, "CannotDowngrade", id="older"),
         pytest.param([], {"version": "1.20"}, "VersionNotOffered", id="not on offer"),
         pytest.param([], {"cluster_id": "c9"}, "ClusterNotFound", id="unknown id"),
+        pytest.param([RUNNING], {"cluster_spec": "ack.standard"}, "ImmutableField", id="no way back from Pro"),
+        pytest.param(
+            [{**RUNNING, "rrsa_config": {"enabled": True}}], {"enable_rrsa": False}, "ImmutableField", id="rrsa stays"
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_write(
@@ -136,3 +160,32 @@ def test_a_cluster_that_is_still_being_made_is_waited_for_and_not_changed() -> N
     outcome, _cluster = run(fake, endpoint_public_access=True)
     assert (outcome.changed, fake.writes) == (False, [])
     assert outcome.values["cluster"]["api_server_endpoint"] == "https://1.2.3.4:6443"
+
+
+@pytest.mark.parametrize("state", ["failed", "delete_failed", "inactive"])
+def test_a_protected_cluster_that_will_never_run_can_be_deleted(state: str) -> None:
+    fake = FakeAck({**RUNNING, "state": state, "deletion_protection": True})
+    outcome, _ = run(fake, state="absent", deletion_protection=False)
+    assert outcome.values["cluster"] is None
+    assert [action for action, _ in fake.writes] == ["ModifyCluster", "DeleteCluster"]
+
+
+@pytest.mark.parametrize("code", ["ErrorClusterState", "DependencyViolation.Resource"])
+def test_a_deletion_that_is_refused_for_now_is_asked_for_again(code: str) -> None:
+    fake = FakeAck(RUNNING)
+    fake.refuse["DeleteCluster"] = Failure(code, "not now")
+    run(fake, state="absent")
+    assert [action for action, _ in fake.writes] == ["DeleteCluster", "DeleteCluster"]
+
+
+def test_a_deletion_that_fails_tells_what_is_there_and_bills() -> None:
+    fake = FakeAck(RUNNING)
+    fake.refuse["DeleteCluster"] = Failure("Forbidden.RAM", "no")
+    with pytest.raises(Failure) as told:
+        run(fake, state="absent")
+    assert [each["type"] for each in told.value.details["remaining_resources"]] == ["SLB", "SLS_Data"]
+
+
+def test_what_a_cluster_has_is_listed_before_its_deletion() -> None:
+    _, cluster = run(FakeAck(RUNNING), check=True, state="absent")
+    assert [(each["type"], each["stays"]) for each in cluster.resources] == [("SLB", False), ("SLS_Data", True)]

@@ -54,6 +54,7 @@ extends_documentation_fragment:
   - mlops.ack.alibaba
   - mlops.ack.alibaba.cs
   - mlops.ack.wait
+  - mlops.ack.lock
   - mlops.ack.attributes
 """
 
@@ -118,6 +119,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.module import Modu
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import CS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, State, reconcile
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 
 
 def desired(params: Params) -> State:
@@ -125,6 +127,7 @@ def desired(params: Params) -> State:
 
 
 def run(params: Params, context: Context) -> Outcome:
+    use_lock(params, context)
     deadline, transport = Deadline(params["wait_timeout"], context.clock), connect(params, context)
     find = locate.cluster if params["state"] == "absent" else locate.required
     cluster = find(transport, params)
@@ -136,6 +139,7 @@ def run(params: Params, context: Context) -> Outcome:
 MODULE = Module(
     {
         **CS,
+        **LOCK,
         **wait(1200),
         "cluster_name": {"type": "str"},
         "cluster_id": {"type": "str"},

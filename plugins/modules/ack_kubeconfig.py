@@ -29,7 +29,8 @@ options:
     required: true
   state:
     description:
-      - V(absent) deletes the file and revokes at ACK every kubeconfig that this account has for the cluster.
+      - V(absent) deletes the file and revokes at ACK every kubeconfig that this account has for the cluster. A cluster
+        that is gone or does not answer has nothing to revoke.
     type: str
     choices: [present, absent]
     default: present

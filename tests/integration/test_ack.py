@@ -197,7 +197,7 @@ def test_a_task_that_succeeds_and_changes_nothing_is_a_failure(
 
 def test_a_protected_cluster_that_failed_to_be_made_can_be_deleted(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
 ) -> None:
     simulator.faults({"kind": "task_fail", "match": {"action": "CreateCluster"}, "times": 1})
@@ -209,7 +209,7 @@ def test_a_protected_cluster_that_failed_to_be_made_can_be_deleted(
 
 def test_a_deletion_that_fails_tells_what_is_still_there(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     cluster: str,
 ) -> None:
     simulator.faults({"kind": "task_fail", "match": {"action": "DeleteCluster"}, "times": 1})
@@ -236,7 +236,7 @@ def test_what_addons_made_is_told_before_it_stays_or_goes(do: Do, cluster: str) 
 @pytest.mark.parametrize("mode", ["eci", "acs"])
 def test_an_account_without_serverless_clusters_gets_the_stand_in(
     do: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     name: str,
     mode: str,
 ) -> None:
@@ -256,7 +256,7 @@ def test_an_account_without_serverless_clusters_gets_the_stand_in(
 
 
 @pytest.mark.parametrize("profile", ["Serverless", "Edge"])
-def test_a_cluster_of_another_profile(do: Do, simulator: Simulator, name: str, profile: str) -> None:  # noqa: F811
+def test_a_cluster_of_another_profile(do: Do, simulator: Simulator, name: str, profile: str) -> None:
     made = do("ack_cluster", name=name, profile=profile, **NET)
     assert (made["cluster"]["profile"], made["cluster"]["state"]) == (profile, "running")
     before = simulator.last
@@ -266,7 +266,7 @@ def test_a_cluster_of_another_profile(do: Do, simulator: Simulator, name: str, p
     assert do("ack_cluster_info", profile="Default", name=name)["clusters"] == []
 
 
-def test_the_control_planes_logs_and_its_window(do: Do, simulator: Simulator, cluster: str) -> None:  # noqa: F811
+def test_the_control_planes_logs_and_its_window(do: Do, simulator: Simulator, cluster: str) -> None:
     wish: dict[str, Any] = {
         "control_plane_log": {"components": ["scheduler", "kcm"], "ttl_days": 7},
         "maintenance_window": {"enable": True, "maintenance_time": "03:00:00Z", "duration": "3h"},
@@ -289,7 +289,7 @@ def test_the_control_planes_logs_and_its_window(do: Do, simulator: Simulator, cl
     assert ended["cluster"]["control_plane_log"]["components"] == []
 
 
-def test_a_pool_of_shared_gpus_at_a_price_looked_after(do: Do, cluster: str, simulator: Simulator) -> None:  # noqa: F811
+def test_a_pool_of_shared_gpus_at_a_price_looked_after(do: Do, cluster: str, simulator: Simulator) -> None:
     gpu = "ecs.gn7i-c8g1.2xlarge"
     wish = {
         **POOL,

@@ -126,7 +126,7 @@ class Kubeconfig(Resource):
 
     def apply(self, plan: Plan) -> None:
         if plan.action == "delete":
-            if self._cluster is not None:
+            if self._cluster is not None and self._cluster.get("state") in USABLE:
                 self._transport.call(
                     "RevokeK8sClusterKubeConfig",
                     f"revoke the kubeconfig of cluster {self._cluster['name']}",

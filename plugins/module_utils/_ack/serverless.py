@@ -47,9 +47,11 @@ def reconcile(attempt: Callable[[Params], Outcome], params: Params) -> Outcome:
             raise
     outcome = _told(attempt(instead(params, is_new=is_new)), fallback)
     if is_new:
+        labels = ", ".join(f"{key}={value}" for key, value in POD_LABELS[fallback].items())
+        name = params["name"] or params["cluster_id"]
         outcome.warnings += (
-            f"The account gets no Serverless cluster. {params['name']} is an ACK Pro cluster; label pods, or their "
-            f"namespace, with {', '.join(f'{key}={value}' for key, value in POD_LABELS[fallback].items())}.",
+            f"The account gets no Serverless cluster. {name} is an ACK Pro cluster; label pods, or their namespace, "
+            f"with {labels}.",
         )
     return outcome
 
@@ -84,9 +86,11 @@ def as_profile(params: Params) -> dict[str, Any]:
 
 
 def instead(params: Params, *, is_new: bool) -> dict[str, Any]:
-    """The options of the stand-in. One that is there already keeps its cluster_spec where none is set."""
+    """The options of the stand-in. One that is there already keeps its cluster_spec and its network plug-in where none
+    is set.
+    """
     more = [ADDON] if ADDON not in _names(params) else []
-    more += ["flannel"] if not _names(params) & set(CNI) else []
+    more += ["flannel"] if is_new and not _names(params) & set(CNI) else []
     return {
         **params,
         "profile": "Default",

@@ -165,9 +165,9 @@ def test_a_cluster_that_is_still_being_made_is_waited_for_and_not_changed() -> N
 @pytest.mark.parametrize("state", ["failed", "delete_failed", "inactive"])
 def test_a_protected_cluster_that_will_never_run_can_be_deleted(state: str) -> None:
     fake = FakeAck({**RUNNING, "state": state, "deletion_protection": True})
-    outcome, _ = run(fake, state="absent", deletion_protection=False)
+    outcome, _cluster = run(fake, state="absent", deletion_protection=False)
     assert outcome.values["cluster"] is None
-    assert [action for action, _ in fake.writes] == ["ModifyCluster", "DeleteCluster"]
+    assert [action for action, _body in fake.writes] == ["ModifyCluster", "DeleteCluster"]
 
 
 @pytest.mark.parametrize("code", ["ErrorClusterState", "DependencyViolation.Resource"])
@@ -175,7 +175,7 @@ def test_a_deletion_that_is_refused_for_now_is_asked_for_again(code: str) -> Non
     fake = FakeAck(RUNNING)
     fake.refuse["DeleteCluster"] = Failure(code, "not now")
     run(fake, state="absent")
-    assert [action for action, _ in fake.writes] == ["DeleteCluster", "DeleteCluster"]
+    assert [action for action, _body in fake.writes] == ["DeleteCluster", "DeleteCluster"]
 
 
 def test_a_deletion_that_fails_tells_what_is_there_and_bills() -> None:
@@ -187,5 +187,5 @@ def test_a_deletion_that_fails_tells_what_is_there_and_bills() -> None:
 
 
 def test_what_a_cluster_has_is_listed_before_its_deletion() -> None:
-    _, cluster = run(FakeAck(RUNNING), check=True, state="absent")
+    _outcome, cluster = run(FakeAck(RUNNING), check=True, state="absent")
     assert [(each["type"], each["stays"]) for each in cluster.resources] == [("SLB", False), ("SLS_Data", True)]

@@ -156,6 +156,13 @@ def test_absent_revokes_and_deletes(fake: FakeAck, tmp_path: Path, gone: bool) -
     assert not run(fake, tmp_path / "config", state="absent").changed
 
 
+def test_a_cluster_that_does_not_answer_has_nothing_to_revoke(fake: FakeAck, tmp_path: Path) -> None:
+    run(fake, tmp_path / "config")
+    fake.clusters["c1"]["state"] = "failed"
+    assert run(fake, tmp_path / "config", state="absent").changed
+    assert (list(tmp_path.iterdir()), fake.writes) == ([], [])
+
+
 def test_a_cluster_that_does_not_run_has_none(fake: FakeAck, tmp_path: Path) -> None:
     fake.clusters["c1"]["state"] = "failed"
     with pytest.raises(Failure) as told:

@@ -34,7 +34,7 @@ def run(fake: FakeAck, *, check: bool = False, **options: Any) -> Outcome:
 def test_an_account_that_gets_one_has_it_and_nothing_that_only_nodes_need() -> None:
     fake = FakeAck()
     made = run(fake, **WISH, addons=[{"name": "flannel", "version": None, "config": None}])
-    [(_, body)] = fake.writes
+    [(_action, body)] = fake.writes
     assert made.values["serverless"] == {"taken": "profile", "pod_labels": {}}
     assert (body["profile"], "addons" in body, "container_cidr" in body) == ("Serverless", False, False)
     assert not run(fake, **WISH).changed
@@ -48,7 +48,7 @@ def test_an_account_without_quota_gets_the_stand_in_and_check_mode_says_so(mode:
     predicted = run(fake, check=True, **wish)
     assert fake.writes == []
     made = run(fake, **wish)
-    [(_, body)] = fake.writes
+    [(_action, body)] = fake.writes
     assert (body["profile"], body["cluster_spec"]) == ("Default", "ack.pro.small")
     assert [each["name"] for each in body["addons"]] == ["ack-virtual-node", "flannel"]
     assert (predicted.diff, predicted.warnings) == (made.diff, made.warnings)
@@ -63,14 +63,14 @@ def test_a_refused_creation_is_followed_by_the_stand_in() -> None:
     fake = FakeAck()
     fake.refuse["CreateCluster"] = REFUSAL
     made = run(fake, **WISH, cluster_spec="ack.pro.xlarge")
-    assert [body["profile"] for _, body in fake.writes] == ["Serverless", "Default"]
+    assert [body["profile"] for _action, body in fake.writes] == ["Serverless", "Default"]
     assert (made.values["serverless"]["taken"], made.values["cluster"]["cluster_spec"]) == ("eci", "ack.pro.xlarge")
     assert "alibabacloud.com/eci=true" in made.warnings[0]
 
 
 def test_a_stand_in_of_another_size_is_left_as_it_is() -> None:
     fake = FakeAck({**RUNNING, "cluster_spec": "ack.pro.4xlarge", "container_cidr": WISH["pod_cidr"]})
-    fake.addons = {name: {"name": name, "state": "active"} for name in ("flannel", "ack-virtual-node")}
+    fake.addons = {name: {"name": name, "state": "active"} for name in ("terway-eniip", "ack-virtual-node")}
     assert not run(fake, **WISH).changed
 
 

@@ -69,11 +69,12 @@ POOL = Shape(
         "labels": MAP,
         "taints": LIST,
         "spot_price_limits": MAP,
+        "management": MAP,
     }
 )
 
 CLUSTER_OPTIONS: dict[str, Field] = {
-    **texts("name cluster_spec vpc_id pod_cidr service_cidr proxy_mode version"),
+    **texts("name cluster_spec vpc_id pod_cidr service_cidr proxy_mode serverless_fallback version"),
     "vswitch_ids": LIST,
     "zone_ids": LIST,
     "node_cidr_mask": WHOLE,
@@ -84,6 +85,7 @@ CLUSTER_OPTIONS: dict[str, Field] = {
     "tags": MAP,
     "deletion_protection": FLAG,
     "maintenance_window": MAP,
+    "control_plane_log": MAP,
 }
 """Options of ack_cluster that a document may set; a test holds them to the module's."""
 

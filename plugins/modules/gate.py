@@ -106,6 +106,11 @@ options:
       - Who approved the workflow's approval node before this job, as the workflow hands it on.
       - Counts only inside of an AWX workflow (C(awx_workflow_job_id)).
     type: str
+  awx_approved_subject:
+    description:
+      - The digest of the subject that was waiting when O(awx_approved_by) approved, as the workflow hands it on.
+      - When set, the approval counts for that subject alone.
+    type: str
   timeout:
     description: How long a person at the terminal may think, for example V(90s), V(10m), V(1h).
     type: str
@@ -223,6 +228,7 @@ MODULE = Module(
         "subject_digest": {"type": "str"},
         "submitted_by": {"type": "str"},
         "awx_approved_by": {"type": "str"},
+        "awx_approved_subject": {"type": "str"},
         "timeout": {"type": "str", "default": "10m"},
         "resume_command": {"type": "str"},
     },

@@ -97,7 +97,7 @@ def _given(params: Mapping[str, Any], asked: Asked, context: Context, now: datet
         approver = person(params["approver"], context)
         found.append(_decision(asked, params["decision"], approver, params["reason"] or "", "option", now))
     job = (asked.launched or {}).get("workflow_job_id")
-    if params["awx_approved_by"] and job:
+    if params["awx_approved_by"] and not _awx_note(params, asked):
         reason = f"Approved in AWX workflow job {job}"
         found.append(_decision(asked, "approve", str(params["awx_approved_by"]).strip(), reason, "awx", now))
     return found
@@ -106,6 +106,9 @@ def _given(params: Mapping[str, Any], asked: Asked, context: Context, now: datet
 def _awx_note(params: Mapping[str, Any], asked: Asked) -> str:
     if params["awx_approved_by"] and not (asked.launched or {}).get("workflow_job_id"):
         return "awx_approved_by is set, but this job is known to belong to no AWX workflow"
+    looked_at = params.get("awx_approved_subject")
+    if params["awx_approved_by"] and looked_at and looked_at != asked.binding.subject_digest:
+        return f"{params['awx_approved_by']} approved another subject in AWX, {looked_at}"
     return ""
 
 

@@ -238,6 +238,15 @@ def test_an_approval_node_of_a_workflow_is_recorded(gate: Gate) -> None:
     assert not gate.passes(Context(variables=AWX), awx_approved_by="bob", policy={"approvers": ["bob"]}).changed
 
 
+def test_an_approval_node_counts_for_the_subject_that_waited_alone(gate: Gate) -> None:
+    digest = gate.stops()[1]["gate"]["subject_digest"]
+    approval = {"awx_approved_by": "bob", "awx_approved_subject": digest}
+    status, _values, failure = gate.stops(Context(variables=AWX), **approval, subject={"model_digest": "another"})
+    assert status == "pending"
+    assert f"bob approved another subject in AWX, {digest}" in failure.message
+    assert gate.passes(Context(variables=AWX), **approval).values["gate"]["approvers"] == ["bob"]
+
+
 def test_outside_of_a_workflow_an_approval_node_is_nothing(gate: Gate) -> None:
     status, _values, failure = gate.stops(awx_approved_by="bob")
     assert status == "pending"

@@ -117,6 +117,15 @@ def test_without_a_decision_it_stops_and_says_how_to_decide(gate: Gate) -> None:
     assert gate.keys == ["requests"]
 
 
+def test_people_see_the_same_at_the_terminal_where_it_stops_and_in_the_list(gate: Gate) -> None:
+    person = Person(None)
+    _status, values, _failure = gate.stops(Context(prompter=person), submitted_by="carol")
+    listed = next(overview(gate.store, gate.now))["page"]
+    assert "  submitted by  carol" in listed
+    assert listed in person.shown[0]
+    assert listed in values["msg"]
+
+
 def test_asking_again_writes_nothing_and_new_evidence_is_noted(gate: Gate) -> None:
     assert gate.stops()[1]["changed"]
     assert not gate.stops()[1]["changed"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mlops.ack.plugins.filter.compared_metrics import compared_metrics
-from ansible_collections.mlops.ack.plugins.filter.release_subject import reference
+from ansible_collections.mlops.ack.plugins.module_utils._serving.subject import reference
 
 DOCUMENTATION = r"""
 name: release_evidence

@@ -9,13 +9,15 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mlops.ack.plugins.module_utils._serving.subject import reference, subject
+
 DOCUMENTATION = r"""
 name: release_subject
 short_description: What a decision about a release is bound to
 version_added: 1.0.0
 author: mlops.ack contributors (@mlops-ack)
 description:
-  - The digest that each predictor serves, and its share. Another model, or another share, is another subject.
+  - The digests of model and image that each predictor serves, and its share. Another one of them is another subject.
 options:
   _input:
     description: Predictors as M(mlops.ack.tfserving) takes them.
@@ -37,32 +39,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One entry a predictor, C(<model>-v<n> sha256:... <share> %).
+  description: One entry a predictor, C(<model>-v<n> sha256:... image sha256:... <share> %).
   type: dict
 """
 
 
-def reference(predictor: Mapping[str, Any]) -> str:
-    """`<model>-v<n>`, from either way of writing it."""
-    version = predictor.get("model_version", predictor.get("modelVersion"))
-    if isinstance(version, Mapping):
-        return f"{version.get('model_name', version.get('modelName'))}-v{version['version']}"
-    return str(version)
-
-
 def release_subject(predictors: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    digests = {version["reference"]: version["model_digest"] for version in versions}
-    subject = {}
+    contents = {version["reference"]: version for version in versions}
     for predictor in predictors:
         wanted = reference(predictor)
-        if wanted not in digests:
+        if wanted not in contents:
             raise AnsibleFilterError(
                 f"Predictor {predictor['name']} serves {wanted}, which is no saved version; there are "
-                f"{', '.join(sorted(digests)) or 'none'}. Save it first (mlops.ack.save)."
+                f"{', '.join(sorted(contents)) or 'none'}. Save it first (mlops.ack.save)."
             )
-        share = predictor.get("traffic_percentage", predictor.get("trafficPercentage", "the rest of 100"))
-        subject[predictor["name"]] = f"{wanted} {digests[wanted]} {share} %"
-    return subject
+    return subject(predictors, contents)
 
 
 class FilterModule:

@@ -377,6 +377,51 @@ options:
       resume_command:
         description: What a person types to go on after the decision; shown where the release waits.
         type: str
+  approval:
+    description:
+      - Serve only what this gate has approved for O(environment), of the digests and shares that are served. Read from
+        the recorded decisions; nobody is asked.
+      - The subject of the decision is what the filter P(mlops.ack.release_subject#filter) makes of O(predictors), with
+        C(release), the C(rendered_digest) that check mode returns.
+    type: dict
+    suboptions:
+      gate:
+        description: Name of the gate.
+        type: str
+        required: true
+      policy:
+        description: Whose decision counts, as in M(mlops.ack.gate).
+        type: dict
+        default: {}
+        suboptions:
+          approvers:
+            description: The people whose word counts. Anyone who gives a name, when unset.
+            type: list
+            elements: str
+          min_approvals:
+            description: How many different approvers must have approved.
+            type: int
+            default: 1
+          forbid_self_approval:
+            description: Whether the approval of the person in O(approval.submitted_by) does not count.
+            type: bool
+            default: false
+          expires_in:
+            description: How long an approval counts. For ever, when unset.
+            type: str
+          rule:
+            description: The rule whose recorded decision counts where no person has decided.
+            type: str
+          signed:
+            description: Whether only decisions count that are signed with O(approval.signing_key).
+            type: bool
+            default: false
+      signing_key:
+        description: Secret that proves decisions.
+        type: str
+      submitted_by:
+        description: Who wants this released.
+        type: str
   retry:
     description:
       - Release also what was brought back before. Without it, the very release that failed its analysis, that a person
@@ -495,7 +540,8 @@ serving:
   description:
     - What serves after the run, in check mode what would; null when it is absent.
     - C(split) and C(observed_percentage) are null in runs that did not count.
-    - Where a step waits for a person, in check mode too, what serves at that step.
+    - Where a step waits for a person, in check mode too, what serves at that step; C(under_way) is then the rendered
+      digest of the release that waits.
   returned: success
   type: dict
   sample:
@@ -517,6 +563,7 @@ serving:
         observed_percentage: 90.4
         auto_scale: {min_replicas: 1, max_replicas: 10}
         state: ready
+    under_way: null
     rendered_digest: sha256:77ab...
     split:
       requests: 1000
@@ -546,7 +593,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE, OSS, wait
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome
-from ansible_collections.mlops.ack.plugins.module_utils._gate.within import WITHIN, Gatekeeper
+from ansible_collections.mlops.ack.plugins.module_utils._gate.within import APPROVAL, WITHIN, Gatekeeper, approve
 from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
 from ansible_collections.mlops.ack.plugins.module_utils._serving.options import SERVING
@@ -556,11 +603,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._serving.run import serv
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
     store = open_store(params, context)
-    return serve(params, context, store, Gatekeeper(params, context, store, store.now))
+    gate = Gatekeeper(params, context, store, store.now)
+    return serve(params, context, store, gate, lambda subject: approve(params, subject, store, store.now))
 
 
 MODULE = Module(
-    {**OSS, **KUBE, **STORE, **LOCK, **wait(900), **SERVING, **WITHIN},
+    {**OSS, **KUBE, **STORE, **LOCK, **wait(900), **SERVING, **WITHIN, **APPROVAL},
     run,
     {"required_if": [("state", "present", ("predictors",))]},
 )

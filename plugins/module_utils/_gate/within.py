@@ -12,9 +12,12 @@ from typing import Any
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.options import Spec
+from .._oss.records import history
 from .._oss.store import Store
+from .gate import Asked, status
 from .passing import pass_gate
-from .policy import POLICY
+from .policy import POLICY, Policy
+from .subject import bind
 
 _PEOPLE = {name: option for name, option in POLICY["policy"]["options"].items() if name != "rule"}
 
@@ -35,6 +38,46 @@ WITHIN: Spec = {
     }
 }
 """The option `gate` of a module that asks on its way. It takes no rule: what numbers can say was said before."""
+
+
+APPROVAL: Spec = {
+    "approval": {
+        "type": "dict",
+        "options": {
+            "gate": {"type": "str", "required": True},
+            **POLICY,
+            "submitted_by": {"type": "str"},
+        },
+    }
+}
+"""The option `approval` of a module that does only what a gate has approved before."""
+
+
+def approve(
+    params: Mapping[str, Any], subject: Mapping[str, Any], store: Store, now: Callable[[], datetime]
+) -> dict[str, Any] | None:
+    """The gate's state about the subject, from records alone; None where no approval is asked for.
+
+    Raises Failure `NotApproved`.
+    """
+    wanted = params["approval"]
+    if not wanted:
+        return None
+    binding = bind(params["environment"], wanted["gate"], subject)
+    policy = Policy.of(wanted["policy"])
+    asked = Asked(binding, subject, {}, policy, wanted["submitted_by"], key=wanted["signing_key"])
+    found = status(history(store, binding.decisions), asked, now())
+    if found["status"] != "approved":
+        why = f" ({'; '.join(found['ignored'])})" if found["ignored"] else ""
+        about = ", ".join(f"{name}: {value}" for name, value in subject.items())
+        raise Failure(
+            "NotApproved",
+            f"The {binding} has not approved this ({about}): it is {found['status']}{why}.",
+            resource=f"gate/{binding.environment}/{binding.gate}",
+            hint="Ask the gate for exactly this first (mlops.ack.gate); what was approved is bound to these digests.",
+            details={"subject": dict(subject), "gate": found},
+        )
+    return found
 
 
 class Gatekeeper:

@@ -10,11 +10,13 @@ from typing import Any
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.wait import Deadline
-from . import split
+from .._oss.store import open_store
+from . import record, split
 from .endpoint import Connection, Request
 from .live import Live, Reader, gateway_address, read, read_all
 from .plan import hostnames, path
 from .release import host
+from .routes import under_way
 from .split import Asker
 
 
@@ -60,5 +62,41 @@ def describe(
         "url": f"{address}{place}:predict" if address and live.routes else "",
         "hostnames": names,
         "predictors": predictors,
+        "under_way": under_way(live.routes) or None,
         "split": counted.as_dict() if counted else None,
+    }
+
+
+def history(api: Reader, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """What has served, and what was brought back, newest first, without what only makes it again."""
+    store, environment, serving = open_store(params, context), params["environment"], params["name"]
+    model = record.model_of(store, environment, serving, read(api, params["namespace"], serving).models)
+    if model is None:
+        return {"releases": [], "attempts": []}
+    releases = record.releases(store, model, environment, serving)
+    attempts = record.attempts(store, model, environment, serving)
+    return {
+        "releases": [
+            {"replaces": each["replaces"], "restores": each.get("restores"), **_told(each)}
+            for each in reversed(releases)
+        ],
+        "attempts": [
+            {"serves_on": each["serves_on"], "step": each["step"], "code": each["code"], **_told(each)}
+            for each in reversed(attempts)
+        ],
+    }
+
+
+def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    decision = entry.get("decision") or {}
+    return {
+        "n": entry["n"],
+        "time": entry["time"],
+        "by": entry["by"],
+        "reason": entry.get("reason") or "",
+        "approved_by": list(decision.get("approvers") or []),
+        "predictors": [
+            {name: each[name] for name in ("name", "model_version", "model_digest", "traffic_percentage")}
+            for each in entry["predictors"]
+        ],
     }

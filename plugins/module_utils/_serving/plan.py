@@ -138,7 +138,7 @@ def under_way(desired: Desired, live: Live, weights: Mapping[str, int]) -> list[
         serving.namespace,
         [known[service]._replace(weight=weights.get(service, 0)) for service in order],
     )
-    return routes.marked(rendered, before)
+    return routes.marked(rendered, before, desired.rendered_digest)
 
 
 def has_begun(moved: Shift, live: Live) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from .._core.failure import Failure
 from .._oss import records
 from .._oss.store import Store
 from .predictor import Revision
@@ -80,6 +81,40 @@ def is_same(record: Mapping[str, Any] | None, predictors: Sequence[Mapping[str, 
     if record is None:
         return not predictors
     return record.get("predictors") == list(predictors) and record.get("rendered_digest") == rendered
+
+
+def model_of(store: Store, environment: str, serving: str, live: Sequence[str]) -> str | None:
+    """The model that serves, or has served; None where none has. Raises Failure `AmbiguousName`."""
+    if len(live) == 1:
+        return live[0]
+    marks = (item.key.split("/") for item in store.list("models/"))
+    models = sorted({part[1] for part in marks if part[2:5] == ["environments", environment, "releases"]})
+    found = [model for model in models if releases(store, model, environment, serving)]
+    if len(found) > 1:
+        raise Failure(
+            "AmbiguousName",
+            f"{serving} has served {', '.join(found)} in {environment}.",
+            resource=f"tfserving/{serving}",
+            hint="Set model.",
+        )
+    return found[0] if found else None
+
+
+def refuse_altered(release: Mapping[str, Any] | None, revisions: Sequence[Revision]) -> None:
+    """Raises Failure `RecordAltered` where a version's record says something else than when `release` served it."""
+    for entry in (release or {}).get("predictors", []):
+        for revision in revisions:
+            version = revision.version
+            known, found = (entry["image"], entry["model_digest"]), (version.image, version.model_digest)
+            if entry["model_version"] == str(version.reference) and known != found:
+                raise Failure(
+                    "RecordAltered",
+                    f"The record of {version.reference} says {' of '.join(found)}; release {(release or {})['n']}"
+                    f" served {' of '.join(known)} under that name. A version is never changed.",
+                    resource=f"model_version/{version.reference}",
+                    hint="Find out who wrote the record, and restore it; register another model as a new version.",
+                    details={"found": list(found), "served": list(known)},
+                )
 
 
 def new(

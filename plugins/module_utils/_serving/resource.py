@@ -21,7 +21,7 @@ from .endpoint import Connection, Request
 from .live import DEPLOYMENT, ROUTES, Live, is_ready, read
 from .plan import Desired, Stage, Work
 from .release import UNDECIDED, Cluster, Gatekeeper, Release, endpoint
-from .routes import Object, before, with_idle
+from .routes import Object, before, under_way, with_idle
 from .split import Asker
 from .steps import Shift
 
@@ -80,6 +80,7 @@ class TfServing(Resource):
     def plan(self, observed: State, desired: State) -> Plan:
         if self._desired is None:
             return self._plan_removal()
+        record.refuse_altered(self._last, self._desired.revisions)
         moved = planning.shifting(self._desired, self._live)
         work = Work(
             prepare=tuple(self._cluster.plan(self._desired.objects)),
@@ -100,7 +101,9 @@ class TfServing(Resource):
         if work.moves_traffic:
             self._refuse_what_was_brought_back(self._desired, moved)
         if self._context.check and (stop := self._new_release(self._desired).first_open(work)):
-            after = self._state(planning.at_stage(after["predictors"], self._desired, stop, self._live))
+            after = self._state(
+                planning.at_stage(after["predictors"], self._desired, stop, self._live), self._desired.rendered_digest
+            )
         warnings = preflight(self._cluster, planning.asks(self._desired, self._live))
         changes = planning.changes(self._desired, self._live, work)
         return Plan("update" if observed else "create", after, changes, warnings, work)
@@ -124,14 +127,14 @@ class TfServing(Resource):
         known = record.attempts(self._store, model, self._environment, self._name)
         failed = [each for each in known if each["rendered_digest"] == digest]
         self._attempt = len(failed) + 1
-        under_way = moved is not None and planning.has_begun(moved, self._live)
-        if self._retry or under_way or self._restores is not None:
+        has_begun = moved is not None and planning.has_begun(moved, self._live)
+        if self._retry or has_begun or self._restores is not None:
             return
         undone = last.get("undone") or {}
         if undone.get("rendered_digest") == digest:
             raise self._was_back(
-                f"release {undone['n']}, which {last['by']} took back at {last['time']}: "
-                f"{last.get('reason') or 'for no reason given'}."
+                f"{f'release {number}' if (number := undone['n']) else 'a release'} that {last['by']} took back"
+                f" at {last['time']}: {last.get('reason') or 'for no reason given'}."
             )
         refused = [each for each in failed if each["code"] in record.REFUSED]
         if refused and not self._served_since(digest, refused[-1]["serves_on"]):
@@ -162,7 +165,8 @@ class TfServing(Resource):
 
     def _record(self, predictors: list[dict[str, Any]], rendered: str) -> dict[str, Any] | None:
         """The record to append; None where the last one says the same."""
-        if record.is_same(self._last, predictors, rendered):
+        aborted = under_way(self._live.routes) if self._restores is not None else ""
+        if record.is_same(self._last, predictors, rendered) and not aborted:
             return None
         return record.new(
             environment=self._environment,
@@ -176,10 +180,16 @@ class TfServing(Resource):
             reason=self._reason,
             options=self._desired.options if self._desired else None,
             restores=self._restores,
-            undone={key: self._last[key] for key in ("n", "rendered_digest")}
-            if self._last and self._restores is not None
-            else None,
+            undone=self._undone(aborted),
         )
+
+    def _undone(self, aborted: str) -> dict[str, Any] | None:
+        """What a rollback takes away: a release that is under way, else the one that serves."""
+        if self._restores is None:
+            return None
+        if aborted or self._last is None:
+            return {"n": None, "rendered_digest": aborted}
+        return {key: self._last[key] for key in ("n", "rendered_digest")}
 
     # -- apply and verify ------------------------------------------------------------------------------------------
 
@@ -196,7 +206,7 @@ class TfServing(Resource):
             if failure.code in UNDECIDED:
                 self._live = read(self._cluster, self._namespace, self._name)
                 told = failure.details.setdefault("values", {})
-                told["serving"] = self._state(self._live.predictors())
+                told["serving"] = self._state(self._live.predictors(), self._desired.rendered_digest)
                 told["changed"] = told.get("changed", False) or self._wrote(work)
             elif self._release.is_back:
                 self._append_attempt(self._desired, self._release, failure)
@@ -301,7 +311,7 @@ class TfServing(Resource):
 
     # -- in the user's words ---------------------------------------------------------------------------------------
 
-    def _state(self, predictors: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _state(self, predictors: Sequence[dict[str, Any]], is_under_way: str | None = None) -> dict[str, Any]:
         split = self._release.split if self._release else None
         for entry in predictors:
             if split is not None:
@@ -314,6 +324,7 @@ class TfServing(Resource):
             "url": self._url(),
             "hostnames": list(hostnames),
             "predictors": list(predictors),
+            "under_way": is_under_way,
             "rendered_digest": self._desired.rendered_digest if self._desired else None,
             "split": split.as_dict() if split else None,
             "release": self._last["n"] if self._last else None,

@@ -196,9 +196,10 @@ PREVIOUS = "mlops.ack/previous"
 """Annotation of a route under way: what it was before, so that any run can go on, and any run can go back."""
 
 
-def marked(routes: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """Routes that remember the ones before them. `before`: manifests."""
-    kept = json.dumps([_kept(route) for route in before], sort_keys=True, separators=(",", ":"))
+def marked(routes: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]], release: str) -> list[Object]:
+    """Routes that remember the ones before them, and for which release they changed. `before`: manifests."""
+    mark = {"release": release, "routes": [_kept(route) for route in before]}
+    kept = json.dumps(mark, sort_keys=True, separators=(",", ":"))
     found = []
     for route in routes:
         manifest = as_written(route)
@@ -216,14 +217,20 @@ def _kept(route: Mapping[str, Any]) -> Object:
 def before(live: Sequence[Mapping[str, Any]]) -> list[Object]:
     """The routes before the release that is under way, as manifests; the live ones where none is."""
     for route in live:
-        if kept := (route["metadata"].get("annotations") or {}).get(PREVIOUS):
+        if mark := _mark(route):
             own = {key: route["metadata"][key] for key in ("namespace", "labels")}
-            return [{**each, "metadata": {**each["metadata"], **own}} for each in json.loads(kept)]
+            return [{**each, "metadata": {**each["metadata"], **own}} for each in mark["routes"]]
     return [as_written(route) for route in live]
 
 
-def is_under_way(live: Sequence[Mapping[str, Any]]) -> bool:
-    return any(PREVIOUS in (route["metadata"].get("annotations") or {}) for route in live)
+def under_way(live: Sequence[Mapping[str, Any]]) -> str:
+    """The rendered digest of the release that is between two steps; empty where none is."""
+    return next((str(mark["release"]) for route in live if (mark := _mark(route))), "")
+
+
+def _mark(route: Mapping[str, Any]) -> Object:
+    mark: Object = json.loads((route["metadata"].get("annotations") or {}).get(PREVIOUS) or "{}")
+    return mark
 
 
 def as_written(live: Mapping[str, Any]) -> Object:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core.context import Context
@@ -22,14 +22,27 @@ from .plan import Desired, desire
 from .predictor import render
 from .release import Gatekeeper
 from .resource import TfServing
+from .subject import subject
 from .versions import read_version
 
 
-def serve(params: Mapping[str, Any], context: Context, store: Store, gate: Gatekeeper) -> Outcome:
-    """Reads everything that could refuse (options, records) before anything is written."""
+def serve(
+    params: Mapping[str, Any],
+    context: Context,
+    store: Store,
+    gate: Gatekeeper,
+    approve: Callable[[Mapping[str, Any]], Mapping[str, Any] | None],
+) -> Outcome:
+    """Reads everything that could refuse (options, records) before anything is written. `approve`: the decision about
+    a subject; raises where there has to be one.
+    """
     shape.label("name", params["name"])
     client = connect(params, context)
     desired = wish(params, store, client) if params["state"] == "present" else None
+    if desired is not None:
+        contents = {str(each.version.reference): each.version._asdict() for each in desired.revisions}
+        decision = approve({**subject(params["predictors"], contents), "release": desired.rendered_digest})
+        params = {**params, "decision": params["decision"] or decision}
     return release(params, context, store, client, desired, reason=params["reason"], retry=params["retry"], gate=gate)
 
 

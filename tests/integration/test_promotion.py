@@ -1,0 +1,216 @@
+"""The playbooks serve, promote and rollback over an inventory of their own: what may serve, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
+from tests.integration.test_release import Load, ReleaseLab
+from tests.integration.test_tfserving import ok
+
+pytestmark = pytest.mark.sandbox
+
+
+class Company(ReleaseLab):
+    """Environments `dev` and `prod`, a namespace each; production behind the gate `evaluate-serving`."""
+
+    def __init__(self, sandbox: dict[str, Any], namespace: str, folder: Path) -> None:
+        super().__init__(sandbox, namespace, folder / "store")
+        self.folder, self.inventory = folder, folder / "inventory"
+        self.dev = f"{namespace}-dev"
+        (folder / "reports").mkdir()
+        self.kubectl("create", "namespace", self.dev)
+        for number in (1, 2, 3):
+            place = self.store / f"models/digits/versions/{number}/version.json"
+            record = {**json.loads(place.read_text()), "metrics": {"accuracy": 0.97}}
+            place.write_text(json.dumps({**record, "created": "2026-11-22T00:00:00Z", "run_id": f"run-{number}"}))
+
+    def write(self, dev: int, prod: int, **more: Any) -> None:
+        """An inventory whose environments serve these versions; `more` is production's."""
+        common = {
+            "ansible_connection": "local",
+            "mlops_kubeconfig": self.kubeconfig,
+            "mlops_store": {"path": str(self.store)},
+            "mlops_reports": str(self.folder / "reports"),
+            "mlops_gates": {"evaluate-serving": {"approvers": ["bob"]}, "release-step": {"approvers": ["bob"]}},
+            "serving_name": "digits",
+            "serving_model": "digits",
+            "serving_image": self.images["serving"],
+            "serving_wait_timeout": 240,
+        }
+        route = {"gateway": {"name": "contour", "namespace": "projectcontour"}}
+        hosts = {
+            "dev": {
+                "mlops_environment": "dev",
+                "serving_namespace": self.dev,
+                "serving_predictors": [self.predictor("stable", dev)],
+                "serving_route": {**route, "hostnames": [f"{self.dev}.test"]},
+            },
+            "prod": {
+                "mlops_environment": "prod",
+                "serving_gate": "evaluate-serving",
+                "serving_namespace": self.namespace,
+                "serving_predictors": [self.predictor("stable", prod)],
+                "serving_route": {**route, "hostnames": [self.host]},
+                **more,
+            },
+        }
+        groups = {name: {"hosts": {f"{name}-cluster": variables}} for name, variables in hosts.items()}
+        self.inventory.mkdir(exist_ok=True)
+        text = yaml.safe_dump({"all": {"vars": common, "children": groups}})
+        (self.inventory / "hosts.yml").write_text(text.replace("!!python", ""))
+
+    def play(self, book: str, *words: str, inventory: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(PLAYBOOK), "-i", str(inventory or self.inventory), f"mlops.ack.{book}", *words]
+        environment = ansible_environment(USER="alice")
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL, check=False
+        )
+
+    def done(self, book: str, *words: str, inventory: Path | None = None) -> str:
+        found = self.play(book, *words, inventory=inventory)
+        assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
+        return found.stdout
+
+    def refused(self, book: str, *words: str) -> str:
+        found = self.play(book, *words)
+        assert found.returncode != 0, found.stdout[-6000:]
+        return " ".join(found.stdout.split())
+
+    def approve(self, refusal: str) -> None:
+        """What the gate printed, with bob's name and a reason."""
+        told = re.search(r"-e gate=(\S+) -e environment_name=(\S+) -e subject_digest=(\S+)", refusal)
+        assert told, refusal[-3000:]
+        gate, environment, digest = told.groups()
+        words = {"gate": gate, "environment_name": environment, "subject_digest": digest}
+        extra = {**words, "decision": "approve", "approver": "bob", "reason": "it did well"}
+        self.done("decide", "-e", json.dumps(extra))
+
+    def releases(self) -> list[dict[str, Any]]:
+        folder = self.store / "models/digits/environments/prod/releases"
+        return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+@pytest.fixture
+def company(sandbox: dict[str, Any], namespace: str, tmp_path: Path) -> Iterator[Company]:
+    found = Company(sandbox, namespace, tmp_path)
+    yield found
+    found.kubectl("delete", "namespace", found.dev, "--wait=false")
+
+
+def test_production_serves_what_was_approved_and_goes_back_without_its_inventory(
+    company: Company, run_tasks: RunTasks
+) -> None:
+    company.write(dev=1, prod=1)
+    pending = company.refused("serve")
+    assert "gate evaluate-serving of prod is pending" in pending
+    assert company.objects("deployments") == []
+    company.approve(pending)
+    company.done("serve", "--limit", "prod", "-e", "serving_reason=begin")
+    assert company.weights() == {"digits-v1": 100}
+
+    # development goes on; production needs an approval for exactly that
+    company.write(dev=2, prod=1)
+    company.done("serve", "--limit", "dev")
+    promotion = company.refused("promote")
+    assert "gate evaluate-serving of prod is pending" in promotion
+    assert "mlops.ack.promote" in promotion
+    past_the_gate = company.task(company.predictor("stable", 2), approval={"gate": "evaluate-serving"})
+    past_the_gate["mlops.ack.tfserving"]["environment"] = "prod"
+    for in_process in (True, False):
+        (unproven,) = run_tasks([past_the_gate], in_process=in_process)
+        assert unproven["failure"]["code"] == "NotApproved"
+        assert "digits-v2" in unproven["failure"]["message"]
+    assert company.weights() == {"digits-v1": 100}
+
+    # a record that was altered is another subject, so the approval is not about it
+    company.approve(promotion)
+    place = company.store / "models/digits/versions/2/version.json"
+    honest = place.read_text()
+    place.write_text(json.dumps({**json.loads(honest), "image": company.images["serving"]}))
+    assert "gate evaluate-serving of prod is pending" in company.refused("promote")
+    place.write_text(honest)
+    told = company.done("promote")
+    assert "Write it into the inventory" in told
+    assert company.weights() == {"digits-v2": 100}
+    assert company.releases()[1]["decision"]["approvers"] == ["bob"]
+
+    # and one that serves is refused outright
+    place.write_text(json.dumps({**json.loads(honest), "model_digest": "sha256:00"}))
+    task = company.task(company.predictor("stable", 2, 50), company.predictor("other", 1, 50))
+    task["mlops.ack.tfserving"]["environment"] = "prod"
+    (altered,) = run_tasks([task])
+    assert altered["failure"]["code"] == "RecordAltered"
+    place.write_text(honest)
+
+    # back, from a machine that knows where the environment is and nothing of what it served
+    bare = company.folder / "bare"
+    bare.mkdir()
+    variables = yaml.safe_load((company.inventory / "hosts.yml").read_text())
+    for key in ("serving_predictors", "serving_route", "serving_gate"):
+        del variables["all"]["children"]["prod"]["hosts"]["prod-cluster"][key]
+    del variables["all"]["vars"]["serving_image"]
+    (bare / "hosts.yml").write_text(yaml.safe_dump(variables))
+    assert "reason is empty" in company.refused("rollback")
+    with Load(company.host) as load:
+        started = time.monotonic()
+        company.done("rollback", "-e", "reason='nines are fours'", inventory=bare)
+        took = time.monotonic() - started
+        time.sleep(8)
+    print(f"rollback {took:.1f} s, {len(load.answers)} requests, {len(load.failed)} failed")
+    assert load.failed == []
+    assert load.answers[-1].version == "digits-v1"
+    assert company.weights() == {"digits-v1": 100}
+    last = company.releases()[-1]
+    assert (last["restores"], last["undone"]["n"], last["reason"]) == (1, 2, "nines are fours")
+    assert last["options"] == company.releases()[0]["options"]
+    refused = company.refused("promote")
+    assert "which" in refused and "nines are fours" in refused
+    company.done("serve", "--limit", "prod")
+    assert len(company.releases()) == 3, "the inventory says what serves: nothing to do"
+
+    # and forward again
+    company.done("rollback", "-e", "release=2", "-e", "reason=fixed", inventory=bare)
+    assert company.weights() == {"digits-v2": 100}
+    info = {"name": "digits", "namespace": company.namespace, "environment": "prod", "kubeconfig": company.kubeconfig}
+    told_forked, told_here = (
+        ok(
+            run_tasks(
+                [{"mlops.ack.tfserving_info": {**info, "store": {"path": str(company.store)}}}], in_process=in_process
+            )[0]
+        )
+        for in_process in (False, True)
+    )
+    assert told_forked["releases"] == told_here["releases"]
+    assert [(each["n"], each["restores"], each["reason"]) for each in told_here["releases"]] == [
+        (4, 2, "fixed"),
+        (3, 1, "nines are fours"),
+        (2, None, ""),
+        (1, None, "begin"),
+    ]
+
+
+def test_a_promotion_in_steps_waits_in_the_middle(company: Company) -> None:
+    steps = [{"weight": 20, "pause": "person"}]
+    company.write(dev=2, prod=1, serving_steps=steps)
+    company.approve(company.refused("serve", "--limit", "prod"))
+    company.done("serve", "--limit", "prod")
+    company.approve(company.refused("promote", "-e", "promote_version=digits-v2", "--limit", "prod"))
+    waiting = company.refused("promote", "-e", "promote_version=digits-v2", "--limit", "prod")
+    assert "gate release-step of prod is pending" in waiting
+    assert "mlops.ack.promote -e promote_version=digits-v2" in waiting
+    assert company.weights() == {"digits-v1": 80, "digits-v2": 20}
+    company.approve(waiting)
+    company.done("promote", "-e", "promote_version=digits-v2", "--limit", "prod")
+    assert company.weights() == {"digits-v2": 100}
+    company.done("rollback", "-e", "release=1", "-e", "reason=test")
+    assert company.weights() == {"digits-v1": 100}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ class Company(ReleaseLab):
         """An inventory whose environments serve these versions; `more` is production's."""
         common = {
             "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
             "mlops_kubeconfig": self.kubeconfig,
             "mlops_store": {"path": str(self.store)},
             "mlops_reports": str(self.folder / "reports"),
@@ -70,7 +72,8 @@ class Company(ReleaseLab):
         (self.inventory / "hosts.yml").write_text(text.replace("!!python", ""))
 
     def play(self, book: str, *words: str, inventory: Path | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(PLAYBOOK), "-i", str(inventory or self.inventory), f"mlops.ack.{book}", *words]
+        name = book if book.endswith(".yml") else f"mlops.ack.{book}"
+        command = [str(PLAYBOOK), "-i", str(inventory or self.inventory), name, *words]
         environment = ansible_environment(USER="alice")
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL, check=False
@@ -84,6 +87,7 @@ class Company(ReleaseLab):
     def refused(self, book: str, *words: str) -> str:
         found = self.play(book, *words)
         assert found.returncode != 0, found.stdout[-6000:]
+        print(found.stdout[-3000:])  # shown where what follows fails
         return " ".join(found.stdout.split())
 
     def approve(self, refusal: str) -> None:
@@ -214,3 +218,38 @@ def test_a_promotion_in_steps_waits_in_the_middle(company: Company) -> None:
     assert company.weights() == {"digits-v2": 100}
     company.done("rollback", "-e", "release=1", "-e", "reason=test")
     assert company.weights() == {"digits-v1": 100}
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/release.md"
+
+
+def test_the_plays_of_the_page_do_what_it_says(company: Company) -> None:
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.S)]
+    forward, back = ([play for play in block if "hosts" in play] for block in blocks if "hosts" in block[0])
+    for name, plays in (("forward", forward), ("back", back)):
+        (company.folder / f"{name}.yml").write_text(yaml.safe_dump(plays))
+
+    def serves(number: int) -> None:
+        company.write(dev=number, prod=number)
+        place = company.inventory / "hosts.yml"
+        inventory = yaml.safe_load(place.read_text())
+        del inventory["all"]["children"]["prod"]["hosts"]["prod-cluster"]["serving_gate"]
+        place.write_text(yaml.safe_dump(inventory))
+
+    serves(1)
+    company.done("serve", "--limit", "prod")
+    serves(2)
+    with Load(company.host) as load:
+        told = company.done(str(company.folder / "forward.yml"))
+        company.done(str(company.folder / "back.yml"))
+        time.sleep(8)
+    print(f"{len(load.answers)} requests, {len(load.failed)} failed, {dict(load.versions())}")
+    assert load.failed == []
+    for line in ("step 10 %", "measurement 2 of 2 successful", "step 25 %", "step 50 %", "step 90 %"):
+        assert line in told
+    assert company.weights() == {"digits-v1": 100}
+    assert [(each["reason"], each["restores"]) for each in company.releases()] == [
+        ("", None),
+        ("Knows the new handwriting", None),
+        ("Nines are read as fours", 1),
+    ]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
+from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
+from ansible_collections.mlops.ack.plugins.module_utils._registry.client import Login, Registry
 from ansible_collections.mlops.ack.plugins.module_utils._serving.endpoint import Answer, Connection, Request
 from tests.integration.conftest import RunTasks
 from tests.integration.test_tfserving import Lab, ok
@@ -252,3 +260,58 @@ def test_a_person_lets_a_step_pass_from_another_run(lab: ReleaseLab, run_tasks: 
     assert rejected["failure"]["code"] == "GateRejected"
     assert lab.weights() == {"digits-v1": 100, "digits-v2": 0}
     assert "the nines look wrong" in lab.attempts()[0]["reason"]
+
+
+@pytest.fixture
+def pushed(sandbox: dict[str, Any], namespace: str) -> Iterator[tuple[Registry, str, list[str]]]:
+    """A repository of its own in the sandbox's registry, with two images; the tag v1 is at the first."""
+    host, _slash, source = sandbox["images"]["busybox"].partition("/")
+    api, repository = Registry(host, Login(insecure=True), Context(), Deadline(120), 30), f"{namespace}/digits"
+    name, _at, wanted = source.partition("@")
+    found = api.manifest(name, wanted)
+    assert found is not None
+    document = json.loads(found[1])
+    for blob in (document["config"], *document["layers"]):
+        api.mount(repository, blob["digest"], name)
+    manifests = [json.dumps({**document, "annotations": {"number": str(number)}}).encode() for number in (1, 2)]
+    digests = [f"sha256:{hashlib.sha256(manifest).hexdigest()}" for manifest in manifests]
+    for digest, manifest in zip(digests, manifests, strict=True):
+        api.put_manifest(repository, digest, manifest)
+    api.put_manifest(repository, "v1", manifests[0])
+    yield api, f"{host}/{repository}", digests
+    for digest in digests:
+        remove(f"{host}/{repository}", digest)
+
+
+def remove(place: str, digest: str) -> None:
+    host, _slash, repository = place.partition("/")
+    request = urllib.request.Request(f"http://{host}/v2/{repository}/manifests/{digest}", method="DELETE")
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=30):
+        pass
+
+
+def test_a_moved_tag_changes_nothing_and_a_lost_image_gets_no_traffic(
+    lab: ReleaseLab, run_tasks: RunTasks, pushed: tuple[Registry, str, list[str]]
+) -> None:
+    api, place, digests = pushed
+    for number, digest in zip((1, 2), digests, strict=True):
+        record = lab.store / f"models/digits/versions/{number}/version.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "image": f"{place}@{digest}"}))
+    first = lab.task(lab.predictor("stable", 1))
+    ok(run_tasks([first])[0])
+    repository = place.partition("/")[2]
+    found = api.manifest(repository, digests[1])
+    assert found is not None
+    api.put_manifest(repository, "v1", found[1])  # somebody pushes over the tag
+    assert api.digest(repository, "v1") == digests[1]
+    assert not ok(run_tasks([first])[0])["changed"]
+    (pod,) = lab.objects("pods")
+    lab.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=true")
+    (anew,) = lab.objects("pods")
+    assert anew["spec"]["initContainers"][0]["image"] == f"{place}@{digests[0]}", "a pod that starts later, too"
+
+    remove(place, digests[1])
+    (lost,) = run_tasks([lab.task(lab.predictor("stable", 2), wait_timeout=240)])
+    assert lost["failure"]["code"] == "ImageNotFound", lost["msg"]
+    assert digests[1] in lost["failure"]["message"]
+    assert lab.weights()["digits-v1"] == 100

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mlops.ack.plugins.module_utils._core.options import validator
 
 REPO = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (REPO / "plugins/modules").glob("*.py"))
@@ -83,7 +84,7 @@ def check(tasks: list[dict[str, Any]], defaults: dict[str, Any]) -> int:
                 unknown = set(given) - set(spec.spec) - {a for o in spec.spec.values() for a in o.get("aliases", [])}
                 assert not unknown, f"{task.get('name')}: {sorted(unknown)}"
                 if len(literal) == len(given):
-                    errors = ArgumentSpecValidator(spec.spec, **spec.constraints).validate(literal).error_messages
+                    errors = validator(spec.spec, **spec.constraints).validate(literal).error_messages
                     assert not errors, f"{task.get('name')}: {errors}"
     return seen
 

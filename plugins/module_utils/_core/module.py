@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .context import Context
 from .failure import Failure
-from .options import Spec
+from .options import Spec, validator
 from .resource import Outcome
 from .secrets import Secrets
 from .spelling import nearest
@@ -50,8 +49,7 @@ class Module:
 
     def in_process(self, arguments: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The door of the action plugin: same validation, same result, no fork."""
-        validator = ArgumentSpecValidator(self.spec, **self.constraints)
-        checked = validator.validate(dict(arguments))
+        checked = validator(self.spec, **self.constraints).validate(dict(arguments))
         context.secrets = Secrets(checked._no_log_values)
         if checked.error_messages:
             message = "; ".join(_explain(text) for text in checked.error_messages)

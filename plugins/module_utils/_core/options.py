@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 Spec = dict[str, dict[str, Any]]
+
+
+def validator(spec: Spec, **constraints: Any) -> ArgumentSpecValidator:
+    """Ansible's validation, on a copy: it fills a default mapping in place, for every later task too."""
+    return ArgumentSpecValidator(copy.deepcopy(spec), **constraints)
 
 
 def _env(*names: str) -> tuple[Any, list[str]]:

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from .._core.failure import Failure
-from .._core.options import Spec
+from .._core.options import Spec, validator
 from .kinds import kind_of
 
 Object = dict[str, Any]
@@ -141,7 +139,7 @@ def placement(given: Mapping[str, Any], where: str) -> Placement:
 def placement_in(given: Mapping[str, Any], where: str) -> Placement:
     """`placement` of a mapping that nobody has checked yet, in either spelling; its other keys are not looked at."""
     words = {word: name for name, rule in PLACEMENT.items() for word in (name, *rule.get("aliases", ()))}
-    checked = ArgumentSpecValidator(PLACEMENT).validate({words[key]: given[key] for key in given if key in words})
+    checked = validator(PLACEMENT).validate({words[key]: given[key] for key in given if key in words})
     if checked.error_messages:
         raise Failure("InvalidOption", f"{where}: {'; '.join(checked.error_messages)}")
     return placement(checked.validated_parameters, where)

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from .._core.context import Context
 from .._core.failure import Failure
+from .._core.options import validator
 from .._core.resource import Outcome
 from .._kube.client import connect
 from .._oss.store import Store
@@ -100,7 +99,7 @@ def options_of(target: Release) -> dict[str, Any]:
             resource=where,
             hint="It was made by an older version of this collection: release its predictors with mlops.ack.tfserving.",
         )
-    checked = ArgumentSpecValidator({name: SERVING[name] for name in RECORDED}).validate(dict(given))
+    checked = validator({name: SERVING[name] for name in RECORDED}).validate(dict(given))
     if checked.error_messages:
         raise Failure(
             "InvalidRecord",

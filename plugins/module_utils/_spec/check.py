@@ -8,9 +8,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from .._core.failure import Failure
+from .._core.options import validator
 from .._serving import shape
 from .._serving.options import SERVING
 from .._training.render import Wish, replica_specs
@@ -108,7 +107,7 @@ def _check_serving(component: Component) -> None:
         "predictors": properties["predictors"],
         "route": {"type": "alb"},
     }
-    checked = ArgumentSpecValidator(SERVING).validate(asked)
+    checked = validator(SERVING).validate(asked)
     if checked.error_messages:
         raise Failure("InvalidOption", "; ".join(checked.error_messages))
     shape.serving(checked.validated_parameters)

@@ -33,6 +33,13 @@ def ends(values: dict[str, Any] | Failure | Exception) -> Module:
     return Module(SPEC, function)
 
 
+def test_a_run_leaves_the_options_of_the_next_one_as_they_were() -> None:
+    nested = {"policy": {"type": "dict", "default": {}, "options": {"rule": {"type": "str", "default": "none"}}}}
+    module = Module(nested, lambda params, context: Outcome(False))
+    module.in_process({}, Context())
+    assert nested["policy"]["default"] == {}
+
+
 def test_a_secret_option_is_masked_in_result_diff_and_progress() -> None:
     lines: list[str] = []
     result = ends({"said": "with s3cr3t-token inside"}).in_process(

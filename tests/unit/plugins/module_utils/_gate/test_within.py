@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._core.options import validator
 from ansible_collections.mlops.ack.plugins.module_utils._gate.passing import pass_gate
 from ansible_collections.mlops.ack.plugins.module_utils._gate.within import APPROVAL, WITHIN, Gatekeeper, approve
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import FolderStore
@@ -22,7 +22,7 @@ def now() -> datetime:
 
 
 def options(**gate: Any) -> dict[str, Any]:
-    checked = ArgumentSpecValidator(WITHIN).validate({"gate": gate} if gate else {})
+    checked = validator(WITHIN).validate({"gate": gate} if gate else {})
     assert not checked.error_messages, checked.error_messages
     return {**checked.validated_parameters, "environment": "prod"}
 
@@ -84,12 +84,12 @@ def test_a_rejection_is_raised_by_looking_already(tmp_path: Path) -> None:
 
 
 def test_a_rule_is_refused_where_people_are_asked() -> None:
-    checked = ArgumentSpecValidator(WITHIN).validate({"gate": {"policy": {"rule": "true"}}})
+    checked = validator(WITHIN).validate({"gate": {"policy": {"rule": "true"}}})
     assert "rule" in checked.error_messages[0]
 
 
 def wanted(**approval: Any) -> dict[str, Any]:
-    checked = ArgumentSpecValidator(APPROVAL).validate({"approval": approval} if approval else {})
+    checked = validator(APPROVAL).validate({"approval": approval} if approval else {})
     assert not checked.error_messages, checked.error_messages
     return {**checked.validated_parameters, "environment": "prod"}
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._core.options import validator
 from ansible_collections.mlops.ack.plugins.module_utils._observe import render as observe
 from ansible_collections.mlops.ack.plugins.module_utils._observe.shape import SERVING_PATH, Wish, wish
 from ansible_collections.mlops.ack.plugins.module_utils._serving import batching, predictor
@@ -20,7 +20,7 @@ METRICS, LOGGING = {"type": "arms-metrics"}, {"type": "arms-logging", "project":
 
 def given(*traits: dict[str, Any], **more: Any) -> Wish:
     options = {"name": "digits", "namespace": "serving", "traits": list(traits), **more}
-    checked = ArgumentSpecValidator(OPTIONS).validate(options)
+    checked = validator(OPTIONS).validate(options)
     assert not checked.error_messages
     return wish(checked.validated_parameters)
 

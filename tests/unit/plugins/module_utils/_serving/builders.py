@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
+from ansible_collections.mlops.ack.plugins.module_utils._core.options import validator
 from ansible_collections.mlops.ack.plugins.module_utils._serving import shape
 from ansible_collections.mlops.ack.plugins.module_utils._serving.options import SERVING
 from ansible_collections.mlops.ack.plugins.module_utils._serving.plan import Desired, desire
@@ -28,7 +27,7 @@ def params(*predictors: dict[str, Any], **more: Any) -> dict[str, Any]:
         "predictors": list(predictors) or [one("stable", 1)],
         **more,
     }
-    checked = ArgumentSpecValidator(SERVING).validate(given)
+    checked = validator(SERVING).validate(given)
     assert not checked.error_messages, checked.error_messages
     return checked.validated_parameters  # type: ignore[no-any-return]
 

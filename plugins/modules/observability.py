@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: observability
 short_description: Metrics, alerts, a dashboard and logs of a serving or a training job, by traits
-version_added: 1.0.0
+version_added: 1.1.0
 description:
   - Lets Prometheus (ARMS) read the pods' metrics, brings alert rules and a dashboard for them, and lets Simple Log
     Service take their output.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: oss_object_info
 short_description: List the objects of an OSS bucket
-version_added: 1.0.0
+version_added: 1.1.0
 description:
   - Lists objects by the beginning and the end of their keys, in the order of their keys.
   - Reads page by page, and no further than O(limit) asks for.

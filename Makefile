@@ -111,7 +111,7 @@ test:  ## Everything: check, the main job, and the integration tests on real par
 	@$(MAKE) --no-print-directory molecule
 
 .PHONY: test-long
-test-long: venv  ## Volume: 10,000 objects and one of 2 GiB in bounded memory; WRITE_DOCS=1 writes docs/volume.md
+test-long: venv  ## Volume in bounded memory, a kill at every step of the path; WRITE_DOCS=1 writes docs/volume.md, docs/crash-matrix.md
 	@WRITE_DOCS=$(WRITE_DOCS) $(BIN)/python -m pytest tests -m long -q
 
 .PHONY: bench

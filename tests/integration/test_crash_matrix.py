@@ -1,0 +1,148 @@
+"""kill -9 at every step of `site` that changes something, then the same command again.
+
+The steps are those of an uninterrupted run in which a task changed something. Each kind of crash has a site of its own:
+a run is killed at the first step, the next one starts from what that left and is killed at the second, and so on; the
+last one ends. What is there then must be what is there after the uninterrupted run: one of each, and no orphan.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import REPO
+from tests.integration.site import Site, trained_model
+
+pytestmark = pytest.mark.sandbox
+
+LEAST_S = 1.0
+"""A task that is over sooner has no middle to be killed in."""
+
+NewSite = Callable[[], Site]
+Columns = dict[tuple[str, str], dict[str, str]]
+"""(when, how) -> step -> what became of it"""
+
+
+class Step(NamedTuple):
+    """A task that changed something in the uninterrupted run."""
+
+    task: str
+    seconds: float
+    hosts: int
+
+
+class Reference(NamedTuple):
+    """The uninterrupted run: its steps, and what it left."""
+
+    steps: list[Step]
+    state: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def new_site(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
+    sites: list[Site] = []
+    model = trained_model(tmp_path_factory.mktemp("model"), sandbox)
+
+    def make() -> Site:
+        name = f"t-crash-{uuid.uuid4().hex[:4]}"
+        sites.append(Site(name, tmp_path_factory.mktemp(name), model, sandbox))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def reference(new_site: NewSite) -> Reference:
+    site = new_site()
+    site.run("site")
+    events = [event for event in site.take_events() if event["changed"]]
+    steps = [Step(event["task"], event["seconds"], len(event["changed"])) for event in events]
+    assert len(steps) > 8, "the uninterrupted run did next to nothing"
+    return Reference(steps, site.state())
+
+
+def crash(site: Site, step: Step, when: str, how: str) -> str:
+    """Runs `site` until it is killed at this step. What became of it: killed, or went past the step."""
+    process = site.start(
+        "site", CRASH_AT=step.task, CRASH_WHEN=when, CRASH_HOW=how, CRASH_AFTER_S=str(round(step.seconds / 2, 2))
+    )
+    code = process.wait(600)
+    text = site.log.read_text()
+    assert code in (-9, 0), f"after the crash before {step.task}:\n{text[-6000:]}"
+    assert code == -9 or when == "within", f"{step.task} was never reached:\n{text[-6000:]}"
+    return "killed" if code == -9 else "was over before"
+
+
+def chain(site: Site, reference: Reference, steps: list[Step], when: str, how: str) -> list[tuple[str, str]]:
+    """Crash after crash, then to the end. (step, what became of it) of each."""
+    found = [(step.task, crash(site, step, when, how)) for step in steps]
+    site.run("site")
+    assert site.state() == reference.state
+    site.take_events()
+    site.run("site")
+    assert [event["task"] for event in site.take_events() if event["changed"]] == []
+    return found
+
+
+def middles(reference: Reference) -> list[Step]:
+    return [step for step in reference.steps if step.seconds >= LEAST_S]
+
+
+@pytest.mark.parametrize("how", ["tree", "launcher"])
+def test_a_run_that_is_killed_in_the_middle_of_its_longest_steps_goes_on(
+    new_site: NewSite, reference: Reference, how: str
+) -> None:
+    longest = sorted(middles(reference), key=lambda step: -step.seconds)[:4]
+    in_order = [step for step in reference.steps if step in longest]
+    found = chain(new_site(), reference, in_order, "within", how)
+    assert [what for _task, what in found].count("killed") >= 2, found
+
+
+@pytest.fixture(scope="module")
+def columns(reference: Reference) -> Iterator[Columns]:
+    """What each kind of crash came to; drawn as docs/crash-matrix.md at the end."""
+    found: Columns = {}
+    yield found
+    if found:
+        page = draw(reference, found)
+        print(page)
+        (REPO / "docs/crash-matrix.md").write_text(page)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("when", "how"), [("after", "tree"), ("within", "tree"), ("within", "launcher")])
+def test_the_whole_matrix(new_site: NewSite, reference: Reference, columns: Columns, when: str, how: str) -> None:
+    steps = reference.steps if when == "after" else middles(reference)
+    columns[when, how] = dict(chain(new_site(), reference, steps, when, how))
+
+
+def draw(reference: Reference, columns: Columns) -> str:
+    """The page: a row for each step, a column for each kind of crash."""
+    heads = [f"killed {when} it, {how}" for when, how in columns]
+    lines = [
+        "# Crash matrix",
+        "",
+        f"Written by `make test-long` on {datetime.now(UTC):%Y-%m-%d}. Each row is a step of `mlops.ack.site` that",
+        "changes something. A run was killed with signal 9 there and started again; each run began with what the",
+        "killed one left. *Tree*: every process of the run. *Launcher*: `ansible-playbook` alone, its workers went on.",
+        f"A dash: the step takes less than {LEAST_S:g} s. At the end of each column there were the same clusters,",
+        "objects, records and images as after an uninterrupted run, one of each, no lock held; one more run changed",
+        "nothing.",
+        "",
+        f"| step | hosts | seconds | {' | '.join(heads)} |",
+        "|---|---|---|" + "---|" * len(heads),
+    ]
+    for step in reference.steps:
+        told = [OUTCOMES[rows.get(step.task, "-")] for rows in columns.values()]
+        name = step.task.partition("#")[0].removeprefix("mlops.ack.")
+        lines.append(f"| {name} | {step.hosts} | {step.seconds:.1f} | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"
+
+
+OUTCOMES = {"killed": "went on", "was over before": "was over sooner", "-": "-"}

@@ -57,6 +57,15 @@ def test_oss_throttles_with_503(simulator: Simulator, bucket: oss2.Bucket) -> No
     assert (error.value.status, error.value.code) == (503, "QpsLimitExceeded")
 
 
+@pytest.mark.parametrize(("code", "told"), [(None, "AccessDenied"), ("QuotaExceeded", "QuotaExceeded")])
+def test_oss_refuses_with_403(simulator: Simulator, bucket: oss2.Bucket, code: str | None, told: str) -> None:
+    simulator.faults({"kind": "refuse", "match": {"method": "PUT"}, "code": code})
+    with pytest.raises(oss2.exceptions.ServerError) as error:
+        bucket.put_object("a", b"")
+    assert (error.value.status, error.value.code) == (403, told)
+    assert not bucket.object_exists("a")
+
+
 def test_a_reset_connection_did_nothing(simulator: Simulator, bucket: oss2.Bucket) -> None:
     simulator.faults({"kind": "reset", "match": {"action": "PutObject"}, "times": 1})
     with pytest.raises(oss2.exceptions.RequestError):

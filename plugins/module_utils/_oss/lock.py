@@ -107,7 +107,7 @@ class SharedLock:
         self._context, self._about, self._clock = context, about, clock
         self._mutex = threading.Lock()  # over the rest: the beat and the work both claim numbers
         self._n = 0
-        self._claimed_at = 0.0
+        self._claimed_at = self._asked_at = 0.0
         self._record: dict[str, Any] = {}
         self._lost = False
 
@@ -126,13 +126,15 @@ class SharedLock:
             self._release()
 
     def check(self) -> None:
-        """Only asks the store where the last number is so old that others may take the next one."""
-        if self._n == 0 or (not self._lost and self._age < LEASE_S):
+        """Asks the store only where the last number is so old that others may take the next one, and nobody asked it
+        just now. A store that does not answer gives the lock to nobody: the work goes on, and ends with a record.
+        """
+        if self._n == 0:
             return
-        with self._mutex:
-            if self._lost or (self._age >= LEASE_S and not self._claim(self._n + 1, self._record)):
-                self._lost = True
-                raise self._lost_to(self._head())
+        if not self._lost and self._age >= LEASE_S and self._clock() - self._asked_at >= 2 * BEAT_S:
+            self._keep()
+        if self._lost:
+            raise self._lost_to(self._head())
 
     # -- taking --------------------------------------------------------------------------------------------------------
 
@@ -157,6 +159,7 @@ class SharedLock:
             until(Wait(frozenset({"ours"}), longest_s=2.0), look, deadline, quiet, what=str(self))
         except Failure as failure:
             if failure.code != "WaitTimeout":
+                failure.hint = f"{failure.hint} Nothing was written: the lock could not be taken.".strip()
                 raise
             raise self._locked(self._head()) from None
 
@@ -178,9 +181,15 @@ class SharedLock:
 
     def _beat(self, is_over: threading.Event) -> None:
         while not is_over.wait(BEAT_S):
-            with self._mutex, suppress(Failure):  # unreachable now; before it is too late it is tried again
-                if not self._lost and not self._claim(self._n + 1, self._record):
-                    self._lost = True
+            self._keep()
+
+    def _keep(self) -> None:
+        with self._mutex:
+            try:
+                self._lost = self._lost or not self._claim(self._n + 1, self._record)
+            except Failure as failure:
+                self._context.progress(f"{self}: {failure.message} Trying again.")
+            self._asked_at = self._clock()
 
     @property
     def _age(self) -> float:

@@ -153,7 +153,14 @@ class ModelVersion(Resource):
             self._images.put_manifest(repository, tag, found[1] if found else b"")
         if seen["record"] is None:
             record = {key: value for key, value in after.items() if key != "reference"}
-            write_once(self._store, _key(self._wanted.name, seen["number"]), record)
+            try:
+                write_once(self._store, _key(self._wanted.name, seen["number"]), record)
+            except Failure as failure:
+                failure.hint = (
+                    f"{failure.hint} The image {after['image_tag']} is pushed; {after['reference']} is not registered, "
+                    "and nothing serves it. Run again to register it."
+                ).strip()
+                raise
 
     def verify(self, plan: Plan, desired: State) -> State:
         """The record and both names of the image, read back."""

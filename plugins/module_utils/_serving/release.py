@@ -80,20 +80,21 @@ class Release:
         self.reached: int | None = None
         self.is_back = False
 
-    def run(self, work: Work) -> bool:
-        """False: the new predictors are not ready, no traffic was moved. Raises what keeps the release from its end;
-        the weights are then what they were.
+    def run(self, work: Work, record: Callable[[], None]) -> None:
+        """Moves no traffic while the new predictors are not ready. Raises what keeps the release from its end; the
+        weights are then what they were. `record` puts it on record, as soon as the weights are proven: what cannot
+        be recorded does not serve.
         """
         self._cluster.apply(work.prepare)
         self._scale(work, up=True)
         if not self._prove(work.unproven):
-            return False
+            return
         if work.warm:
             self._cluster.apply(work.warm)
             self._context.sleep(PROPAGATION_S)
         for stage in work.stages:
             self._take(stage, work)
-        self._move(work)
+        self._move(work, record)
         if work.switch:
             self._context.sleep(PROPAGATION_S)
             self._cluster.apply(work.route)
@@ -103,7 +104,6 @@ class Release:
         for ref in work.stale:
             self._cluster.delete(ref)
         self._scale(work, up=False)
-        return True
 
     def _scale(self, work: Work, *, up: bool) -> None:
         """More before the traffic comes, fewer after it has gone."""
@@ -218,15 +218,15 @@ class Release:
             )
         return result.why if result.verdict == "inconclusive" else ""
 
-    def _move(self, work: Work) -> None:
-        """Write the weights and count the answers; what goes wrong then brings the previous weights back."""
+    def _move(self, work: Work, record: Callable[[], None]) -> None:
+        """Write the weights, count the answers, record; what goes wrong then brings the previous weights back."""
         self._cluster.apply(work.switch or work.route)
-        if self._deadline is None:
-            return
         try:
-            self._cluster.wait_ready(_waited(work.route), self._deadline)
-            if self._desired.serving.verify.requests and (work.moves_traffic or work.record is not None):
-                self.count(self._deadline)
+            if self._deadline is not None:
+                self._cluster.wait_ready(_waited(work.route), self._deadline)
+                if self._desired.serving.verify.requests and (work.moves_traffic or work.record is not None):
+                    self.count(self._deadline)
+            record()
         except Failure as failure:
             if work.moves_traffic:
                 self._move_back(work, failure)

@@ -200,8 +200,7 @@ class TfServing(Resource):
             return
         self._release = self._new_release(self._desired)
         try:
-            if self._release.run(work):
-                self._append(work)
+            self._release.run(work, lambda: self._append(work))
         except Failure as failure:
             if failure.code in UNDECIDED:
                 self._live = read(self._cluster, self._namespace, self._name)

@@ -153,6 +153,42 @@ def test_one_that_was_silent_but_was_not_replaced_goes_on(store: FolderStore, ti
         assert chain(store)[-1]["n"] == 2
 
 
+class Cut(FolderStore):
+    """A store that can be away, or refuse to be written to."""
+
+    is_away = False
+
+    def put(self, key: str, data: bytes, *, overwrite: bool = False) -> bool:
+        if self.is_away:
+            raise Failure("AccessDenied", "Failed to write.")
+        return super().put(key, data, overwrite=overwrite)
+
+
+def test_a_store_that_is_away_for_long_does_not_stop_the_work(tmp_path: Path, time: Time) -> None:
+    store = Cut(tmp_path)
+    one = Launcher(store, time)
+    one.context.lock = one.lock
+    with one.lock.held("serving"):
+        store.is_away = True
+        for _round in range(3):
+            time.now += LEASE_S
+            assert retry.call(lambda: 1, Deadline(60, time), one.context) == 1
+        store.is_away = False
+        time.now += LEASE_S
+        one.lock.check()
+        assert chain(store)[-1]["n"] == 2
+    assert sum("Trying again" in line for line in one.said) == 3
+
+
+def test_a_store_that_cannot_be_written_to_stops_it_before_anything_is_written(tmp_path: Path, time: Time) -> None:
+    store, thing = Cut(tmp_path), Thing({"a": 1})
+    one = Launcher(store, time)
+    store.is_away, one.context.lock = True, one.lock
+    with pytest.raises(Failure, match="Nothing was written"):
+        reconcile(thing, {"a": 2}, one.context)
+    assert thing.applied == 0
+
+
 def test_a_number_that_was_tidied_away_cannot_be_claimed_again(store: FolderStore, time: Time) -> None:
     one, late = Launcher(store, time), Launcher(store, time)
     for _try in range(3):

@@ -187,6 +187,25 @@ def test_a_split_that_is_not_observed_brings_the_previous_weights_back(lab: Lab)
     assert lab.cluster.weights() == {"stable": 90, "canary": 10}
 
 
+def test_a_release_that_cannot_be_recorded_brings_the_previous_weights_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run(one("stable", 1))
+
+    def refuse(key: str, data: bytes, *, overwrite: bool = False) -> bool:
+        raise Failure("QuotaExceeded", f"Failed to write {key}.")
+
+    with monkeypatch.context() as full:
+        full.setattr(lab.store, "put", refuse)
+        with pytest.raises(Failure, match="The previous weights are back"):
+            lab.run(STABLE, CANARY)
+    assert lab.cluster.weights() == {"stable": 100, "canary": 0}
+    assert len(lab.releases()) == 1
+    lab.run(STABLE, CANARY)
+    assert lab.cluster.weights() == {"stable": 90, "canary": 10}
+    assert len(lab.releases()) == 2
+
+
 def test_a_first_split_that_is_not_observed_leaves_no_route(lab: Lab) -> None:
     lab.cluster.skew = "stable"
     with pytest.raises(Failure):

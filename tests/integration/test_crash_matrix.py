@@ -7,6 +7,7 @@ last one ends. What is there then must be what is there after the uninterrupted 
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -68,14 +69,13 @@ def reference(new_site: NewSite) -> Reference:
 
 
 def crash(site: Site, step: Step, when: str, how: str) -> str:
-    """Runs `site` until it is killed at this step. What became of it: killed, or went past the step."""
+    """Runs `site` until it is killed at this step. What became of it: killed, or had nothing to do there any more."""
     process = site.start(
         "site", CRASH_AT=step.task, CRASH_WHEN=when, CRASH_HOW=how, CRASH_AFTER_S=str(round(step.seconds / 2, 2))
     )
     code = process.wait(600)
     text = site.log.read_text()
     assert code in (-9, 0), f"after the crash before {step.task}:\n{text[-6000:]}"
-    assert code == -9 or when == "within", f"{step.task} was never reached:\n{text[-6000:]}"
     return "killed" if code == -9 else "was over before"
 
 
@@ -106,13 +106,14 @@ def test_a_run_that_is_killed_in_the_middle_of_its_longest_steps_goes_on(
 
 @pytest.fixture(scope="module")
 def columns(reference: Reference) -> Iterator[Columns]:
-    """What each kind of crash came to; drawn as docs/crash-matrix.md at the end."""
+    """What each kind of crash came to; drawn at the end, with WRITE_DOCS=1 as docs/crash-matrix.md."""
     found: Columns = {}
     yield found
     if found:
         page = draw(reference, found)
         print(page)
-        (REPO / "docs/crash-matrix.md").write_text(page)
+        if os.environ.get("WRITE_DOCS"):
+            (REPO / "docs/crash-matrix.md").write_text(page)
 
 
 @pytest.mark.long
@@ -120,6 +121,7 @@ def columns(reference: Reference) -> Iterator[Columns]:
 def test_the_whole_matrix(new_site: NewSite, reference: Reference, columns: Columns, when: str, how: str) -> None:
     steps = reference.steps if when == "after" else middles(reference)
     columns[when, how] = dict(chain(new_site(), reference, steps, when, how))
+    assert list(columns[when, how].values()).count("killed") > len(steps) / 2, columns[when, how]
 
 
 def draw(reference: Reference, columns: Columns) -> str:
@@ -128,7 +130,7 @@ def draw(reference: Reference, columns: Columns) -> str:
     lines = [
         "# Crash matrix",
         "",
-        f"Written by `make test-long` on {datetime.now(UTC):%Y-%m-%d}. Each row is a step of `mlops.ack.site` that",
+        f"Written by `make test-long WRITE_DOCS=1` on {datetime.now(UTC):%Y-%m-%d}. Each row is a step of `mlops.ack.site` that",
         "changes something. A run was killed with signal 9 there and started again; each run began with what the",
         "killed one left. *Tree*: every process of the run. *Launcher*: `ansible-playbook` alone, its workers went on.",
         f"A dash: the step takes less than {LEAST_S:g} s. At the end of each column there were the same clusters,",

@@ -61,16 +61,3 @@ def test_teardown_ends_a_protected_cluster_that_failed_to_be_made(
     assert "SLS_Data" in printed
     [left] = run_tasks([{"mlops.ack.ack_cluster_info": {**simulator.cs, "name": name}}])
     assert left["clusters"] == []
-
-
-def test_scaling_down_says_what_goes_on_billing(
-    simulator: Simulator, environment: dict[str, Any], run_tasks: RunTasks
-) -> None:
-    run_tasks([{"mlops.ack.ack_cluster": {**simulator.cs, **environment["cluster_init_cluster"]}}])
-    only_the_end = ("--start-at-task", "Look up what is left of the cluster")
-    dev = "[dev]\nenv ansible_connection=local\n"
-    inventory = Path(environment["mlops_kubeconfig"]).with_name("hosts.ini")
-    inventory.write_text(dev)
-    printed = play("scale_down", environment, "-i", str(inventory), *only_the_end)
-    assert "failed=0" in printed, printed
-    assert "SLB" in printed and "SLS_Data" in printed

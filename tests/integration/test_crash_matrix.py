@@ -130,8 +130,8 @@ def draw(reference: Reference, columns: Columns) -> str:
     lines = [
         "# Crash matrix",
         "",
-        f"Written by `make test-long WRITE_DOCS=1` on {datetime.now(UTC):%Y-%m-%d}. Each row is a step of `mlops.ack.site` that",
-        "changes something. A run was killed with signal 9 there and started again; each run began with what the",
+        f"Written by `make test-long WRITE_DOCS=1` on {datetime.now(UTC):%Y-%m-%d}. Each row is a step of",
+        "`mlops.ack.site` that changes something. A run was killed with signal 9 there and started again; each run began with what the",
         "killed one left. *Tree*: every process of the run. *Launcher*: `ansible-playbook` alone, its workers went on.",
         f"A dash: the step takes less than {LEAST_S:g} s. At the end of each column there were the same clusters,",
         "objects, records and images as after an uninterrupted run, one of each, no lock held; one more run changed",

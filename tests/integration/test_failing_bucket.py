@@ -14,7 +14,7 @@ from tests.integration.site import Site, trained_model
 pytestmark = pytest.mark.sandbox
 
 WAYS = [
-    pytest.param({"kind": "refuse"}, "AccessDenied", id="read-only"),
+    pytest.param({"kind": "refuse", "code": "AccessDenied"}, "AccessDenied", id="read-only"),
     pytest.param({"kind": "refuse", "code": "QuotaExceeded"}, "QuotaExceeded", id="full"),
     pytest.param({"kind": "reset"}, "Unreachable", id="unreachable"),
 ]
@@ -22,7 +22,7 @@ WAYS = [
 
 def writing(what: str, way: dict[str, Any]) -> dict[str, Any]:
     """Writes of objects whose key matches go wrong, until the faults are replaced."""
-    return {**way, "match": {"api": "oss", "method": "PUT", "path": what}}
+    return {**way, "match": {"api": "oss", "method": "PUT", "path": what.replace("/", "(/|%2F)")}}
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ def test_oss_throttles_with_503(simulator: Simulator, bucket: oss2.Bucket) -> No
     assert (error.value.status, error.value.code) == (503, "QpsLimitExceeded")
 
 
-@pytest.mark.parametrize(("code", "told"), [(None, "AccessDenied"), ("QuotaExceeded", "QuotaExceeded")])
+@pytest.mark.parametrize(("code", "told"), [(None, "Forbidden"), ("QuotaExceeded", "QuotaExceeded")])
 def test_oss_refuses_with_403(simulator: Simulator, bucket: oss2.Bucket, code: str | None, told: str) -> None:
     simulator.faults({"kind": "refuse", "match": {"method": "PUT"}, "code": code})
     with pytest.raises(oss2.exceptions.ServerError) as error:

@@ -90,7 +90,7 @@ venv-sanity: venv
 
 .PHONY: sanity
 sanity: venv-sanity  ## What certified collections are held to, without one exception
-	@PATH="$(PATH):$(SANITY_BIN)" $(BIN)/python -m tests.sanity.ansible_test
+	@PATH="$(PATH):$(SANITY_BIN)" SANITY_BIN=$(SANITY_BIN) $(BIN)/python -m tests.sanity
 
 .PHONY: check
 check: venv  ## Lint, types, unit tests; needs no sandbox

@@ -92,6 +92,10 @@ venv-sanity: venv
 sanity: venv-sanity  ## What certified collections are held to, without one exception
 	@PATH="$(PATH):$(SANITY_BIN)" SANITY_BIN=$(SANITY_BIN) $(BIN)/python -m tests.sanity
 
+.PHONY: docs
+docs: venv-sanity  ## The documentation as a website, in build/site; a broken link fails
+	@SANITY_BIN=$(SANITY_BIN) $(BIN)/python -m tests.sanity.website build/site
+
 .PHONY: check
 check: venv  ## Lint, types, unit tests; needs no sandbox
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint type unit
@@ -105,7 +109,7 @@ molecule: venv
 test:  ## Everything: check, the main job, and the integration tests on real parts
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory quickstart
-	@$(MAKE) --no-print-directory sanity
+	@$(MAKE) --no-print-directory sanity docs
 	@$(BIN)/python -m pytest tests/simulator tests/integration --ignore tests/integration/test_path.py -m "not long" -q -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/integration/test_path.py -q
 	@$(MAKE) --no-print-directory molecule

@@ -96,6 +96,13 @@ sanity: venv-sanity  ## What certified collections are held to, without one exce
 docs: venv-sanity  ## The documentation as a website, in build/site; a broken link fails
 	@SANITY_BIN=$(SANITY_BIN) $(BIN)/python -m tests.sanity.website build/site
 
+.PHONY: coverage
+coverage: venv  ## Lines of the collection that unit tests run; less than 90 % of the core fails
+	@mkdir -p build
+	@COVERAGE_FILE=build/.coverage $(BIN)/python -m pytest tests/unit/plugins -q -n 2 -p no:warnings \
+	  --cov=ansible_collections.mlops.ack.plugins.module_utils --cov-report=term
+	@COVERAGE_FILE=build/.coverage $(BIN)/coverage report --include='*/_core/*' --fail-under=90
+
 .PHONY: check
 check: venv  ## Lint, types, unit tests; needs no sandbox
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint type unit

@@ -87,6 +87,5 @@ def test_a_module_and_a_role_of_the_artefact_work(
 def test_every_playbook_of_the_artefact_is_found_by_its_name(installed: Path, tmp_path: Path) -> None:
     books = sorted((installed / "ansible_collections/mlops/ack/playbooks").glob("*.yml"))
     assert books
-    names = [f"mlops.ack.{book.stem}" for book in books]
-    listed = play(installed, tmp_path, "--syntax-check", *names)
-    assert [name for name in names if f"playbook: {name}" not in listed] == []
+    listed = play(installed, tmp_path, "--syntax-check", *(f"mlops.ack.{book.stem}" for book in books))
+    assert [book.name for book in books if f"playbook: {book}" not in listed] == []

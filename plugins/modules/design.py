@@ -128,7 +128,7 @@ gates:
   description: The gates of the steps, with the message and the time limit that they ask with.
   returned: success
   type: dict
-  sample: {evaluate-model: {message: Is it better than the last one?}, evaluate-serving: {}}
+  sample: {evaluate-model: {message: "Is it better than the last one?"}, evaluate-serving: {}}
 failure:
   description: Why it failed, for programs.
   returned: failure

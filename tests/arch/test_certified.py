@@ -41,6 +41,30 @@ def test_the_collection_raises_instead_of_asserting(path: Path) -> None:
     assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
 
 
+LATE = {
+    "name a fixture that is imported in __all__": re.compile("noqa: F" + "401"),
+    "put a blank line before a method with a body": re.compile(r": \.\.\.\n +def [^\n]*(?<!\.\.\.)\n"),
+    "quote the types of an alias, and annotate it as TypeAlias": re.compile(r"^[A-Z]\w+ = [\w\[\], ]+ \| ", re.M),
+}
+
+
+@pytest.mark.parametrize("rule", LATE)
+def test_what_pylint_and_pycodestyle_refuse_is_not_written(rule: str) -> None:
+    assert [str(path.relative_to(REPO)) for path in PYTHON if LATE[rule].search(path.read_text())] == [], rule
+
+
+def test_the_collection_opens_addresses_as_ansible_does() -> None:
+    opening = re.compile(r"\burlopen\(")
+    assert [path.name for path in (REPO / "plugins").rglob("*.py") if opening.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("path", sorted((REPO / "plugins/modules").glob("*.py")), ids=lambda path: path.name)
+def test_documentation_is_yaml_for_every_reader(path: Path) -> None:
+    """Without libyaml, which takes a question mark where the standard does not."""
+    for text in re.findall(r'^[A-Z]+ = r"""(.*?)"""', path.read_text(), re.M | re.S):
+        list(yaml.load_all(text, Loader=yaml.SafeLoader))
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_a_scenario_that_converges_twice_and_verifies(role: str) -> None:
     scenario = REPO / "molecule" / role

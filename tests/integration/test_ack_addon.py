@@ -11,7 +11,9 @@ import pytest
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from tests.integration.conftest import RunTasks
-from tests.integration.simulated import Simulator, no_fault_is_left, simulator  # noqa: F401
+from tests.integration.simulated import Simulator, no_fault_is_left, simulator
+
+__all__ = ["no_fault_is_left", "simulator"]
 
 pytestmark = pytest.mark.simulator
 
@@ -19,14 +21,14 @@ Do = Callable[..., dict[str, Any]]
 NET = {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"], "wait_timeout": 60}
 
 
-def execute(simulator: Simulator, module_name: str, *, check: bool = False, **options: Any) -> dict[str, Any]:  # noqa: F811
+def execute(simulator: Simulator, module_name: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
     module = importlib.import_module(f"ansible_collections.mlops.ack.plugins.modules.{module_name}").MODULE
     result: dict[str, Any] = module.in_process({**simulator.cs, **options}, Context(check=check))
     return result
 
 
 @pytest.fixture(scope="module")
-def cluster(simulator: Simulator) -> str:  # noqa: F811
+def cluster(simulator: Simulator) -> str:
     name = f"t-{uuid.uuid4().hex[:8]}"
     made = execute(simulator, "ack_cluster", name=name, **NET)
     assert made.get("cluster", {}).get("state") == "running", made
@@ -34,7 +36,7 @@ def cluster(simulator: Simulator) -> str:  # noqa: F811
 
 
 @pytest.fixture
-def addon(simulator: Simulator, cluster: str) -> Do:  # noqa: F811
+def addon(simulator: Simulator, cluster: str) -> Do:
     """Runs ack_addon here."""
     return lambda **options: execute(simulator, "ack_addon", cluster_name=cluster, wait_timeout=60, **options)
 
@@ -42,7 +44,7 @@ def addon(simulator: Simulator, cluster: str) -> Do:  # noqa: F811
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_an_addon_from_nothing_to_nothing(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     cluster: str,
     in_process: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def test_an_addon_from_nothing_to_nothing(
     assert (removed["changed"], removed["addon"], none["changed"]) == (True, None, False)
 
 
-def test_a_config_alone_is_changed_without_a_task_and_read_back(addon: Do, simulator: Simulator) -> None:  # noqa: F811
+def test_a_config_alone_is_changed_without_a_task_and_read_back(addon: Do, simulator: Simulator) -> None:
     before = simulator.last
     changed = addon(name="coredns", config={"replicas": 3})
     assert changed["addon"]["config"] == {"replicas": 3}
@@ -91,7 +93,7 @@ def test_a_config_alone_is_changed_without_a_task_and_read_back(addon: Do, simul
 )
 def test_what_cannot_be_is_refused_before_any_write(
     addon: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     options: dict[str, Any],
     code: str,
     words: str,
@@ -120,7 +122,7 @@ def test_what_cannot_be_is_refused_before_any_write(
 )
 def test_a_change_that_fails_or_does_nothing_is_a_failure_and_another_run_ends_well(
     addon: Do,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     kind: str,
     action: str,
     options: dict[str, Any],
@@ -133,13 +135,13 @@ def test_a_change_that_fails_or_does_nothing_is_a_failure_and_another_run_ends_w
     assert not addon(**options)["changed"]
 
 
-def test_an_absent_cluster_has_no_addons(simulator: Simulator) -> None:  # noqa: F811
+def test_an_absent_cluster_has_no_addons(simulator: Simulator) -> None:
     gone = execute(simulator, "ack_addon", cluster_name="nowhere", name="ack-arena", state="absent")
     wanted = execute(simulator, "ack_addon", cluster_name="nowhere", name="ack-arena")
     assert (gone["changed"], wanted["failure"]["code"]) == (False, "ClusterNotFound")
 
 
-def test_the_catalogue_is_listed_when_asked_for(simulator: Simulator, cluster: str) -> None:  # noqa: F811
+def test_the_catalogue_is_listed_when_asked_for(simulator: Simulator, cluster: str) -> None:
     plain = execute(simulator, "ack_addon_info", cluster_name=cluster)
     full = execute(simulator, "ack_addon_info", cluster_name=cluster, available=True)
     assert "available" not in plain

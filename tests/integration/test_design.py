@@ -16,7 +16,9 @@ import yaml
 
 from tests.conftest import REPO
 from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
-from tests.integration.simulated import Simulator, no_fault_is_left, simulator  # noqa: F401
+from tests.integration.simulated import Simulator, no_fault_is_left, simulator
+
+__all__ = ["no_fault_is_left", "simulator"]
 
 FIXTURES = REPO / "tests/unit/fixtures/design"
 FILES = [str(FIXTURES / "initializer.yaml"), str(FIXTURES / "application.yaml")]
@@ -56,7 +58,7 @@ def test_both_doors_say_the_same(run_tasks: RunTasks, tmp_path: Path) -> None:
 @pytest.mark.simulator
 def test_ack_is_asked_which_versions_it_offers(
     run_tasks: RunTasks,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     tmp_path: Path,
 ) -> None:
     task = {"mlops.ack.design": {**simulator.cs, "src": written(tmp_path, PAGE), "ask": True}}

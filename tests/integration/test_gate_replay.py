@@ -26,12 +26,14 @@ from ansible_collections.mlops.ack.plugins.module_utils._gate.subject import bin
 from ansible_collections.mlops.ack.plugins.module_utils._oss.bucket import OssBucketApi
 from ansible_collections.mlops.ack.plugins.module_utils._oss.client import connect
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import OssStore
-from tests.integration.simulated import (  # noqa: F401
+from tests.integration.simulated import (
     Simulator,
     bucket_name,
     no_fault_is_left,
     simulator,
 )
+
+__all__ = ["bucket_name", "no_fault_is_left", "simulator"]
 
 pytestmark = pytest.mark.simulator
 
@@ -83,7 +85,7 @@ class Gate:
 
 
 @pytest.fixture
-def gate(simulator: Simulator, bucket_name: str) -> Gate:  # noqa: F811
+def gate(simulator: Simulator, bucket_name: str) -> Gate:
     options = {**simulator.oss, "security_token": None, "request_timeout": 5}
     oss = connect(options, Context())
     OssBucketApi(oss, bucket_name).create("Standard")
@@ -273,7 +275,7 @@ def dated(url: str, ahead: timedelta) -> Iterator[str]:
     ],
 )
 def test_a_decision_has_the_time_of_the_store(
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     gate: Gate,
     ahead: timedelta,
     code: str | None,

@@ -15,7 +15,9 @@ import yaml
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from tests.integration.conftest import ansible_environment
-from tests.integration.simulated import KEY, Simulator, no_fault_is_left, simulator  # noqa: F401
+from tests.integration.simulated import KEY, Simulator, no_fault_is_left, simulator
+
+__all__ = ["no_fault_is_left", "simulator"]
 
 pytestmark = pytest.mark.simulator
 
@@ -24,7 +26,7 @@ NET = {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"], "wait_timeout": 60}
 Listed = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def made(simulator: Simulator, **options: Any) -> dict[str, Any]:  # noqa: F811
+def made(simulator: Simulator, **options: Any) -> dict[str, Any]:
     module = importlib.import_module("ansible_collections.mlops.ack.plugins.modules.ack_cluster").MODULE
     result = module.in_process({**simulator.cs, **NET, **options}, Context())
     assert not result.get("failed"), result
@@ -32,7 +34,7 @@ def made(simulator: Simulator, **options: Any) -> dict[str, Any]:  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def clusters(simulator: Simulator) -> dict[str, dict[str, Any]]:  # noqa: F811
+def clusters(simulator: Simulator) -> dict[str, dict[str, Any]]:
     """Two of one environment each, and one of another team."""
     return {
         "ml-prod": made(simulator, name="ml-prod", tags={"team": "ml", "env": "prod"}),
@@ -42,7 +44,7 @@ def clusters(simulator: Simulator) -> dict[str, dict[str, Any]]:  # noqa: F811
 
 
 @pytest.fixture
-def inventory(simulator: Simulator, clusters: dict[str, Any], tmp_path: Path) -> Listed:  # noqa: F811
+def inventory(simulator: Simulator, clusters: dict[str, Any], tmp_path: Path) -> Listed:
     """`inventory(filters=...)` runs ansible-inventory on a file with these options."""
 
     def run(*words: str, secret: str = KEY["access_key_secret"], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -81,7 +83,7 @@ def hosts(done: subprocess.CompletedProcess[str]) -> set[str]:
 def test_clusters_are_hosts_in_groups_and_no_kubeconfig_is_read(
     inventory: Listed,
     clusters: dict[str, Any],
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
 ) -> None:
     since = simulator.last
     found = listed(inventory())
@@ -127,7 +129,7 @@ def test_constructed_groups_and_variables(inventory: Listed) -> None:
 
 def test_a_cached_inventory_asks_nothing_and_its_filters_can_change(
     inventory: Listed,
-    simulator: Simulator,  # noqa: F811
+    simulator: Simulator,
     tmp_path: Path,
 ) -> None:
     cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}

@@ -19,7 +19,9 @@ import pytest
 
 from tests.conftest import REPO
 from tests.integration.conftest import RunTasks
-from tests.integration.simulated import Simulator, bucket_name, no_fault_is_left, simulator  # noqa: F401
+from tests.integration.simulated import Simulator, bucket_name, no_fault_is_left, simulator
+
+__all__ = ["bucket_name", "no_fault_is_left", "simulator"]
 
 pytestmark = [pytest.mark.simulator, pytest.mark.long]
 
@@ -170,8 +172,8 @@ def large(folder: Path) -> Path:
 def test_volume_goes_up_and_comes_down_in_bounded_memory(
     run_tasks: RunTasks,
     measured: Any,
-    simulator: Simulator,  # noqa: F811
-    bucket_name: str,  # noqa: F811
+    simulator: Simulator,
+    bucket_name: str,
     tmp_path: Path,
     in_process: bool,
     what: str,

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import RunTasks
-from tests.integration.test_tfserving import Lab, lab, ok  # noqa: F401  (a fixture)
+from tests.integration.test_tfserving import Lab, lab, ok
+
+__all__ = ["lab"]
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,7 +43,7 @@ def gpu_node(sandbox: dict[str, Any]) -> Iterator[str]:
 
 
 def test_parts_of_gpus_are_scheduled_and_what_cannot_fit_is_refused_before_anything_is_applied(
-    lab: Lab,  # noqa: F811
+    lab: Lab,
     gpu_node: str,
     run_tasks: RunTasks,
 ) -> None:
@@ -70,7 +72,7 @@ def test_parts_of_gpus_are_scheduled_and_what_cannot_fit_is_refused_before_anyth
     assert f"{lab.namespace}/{pods[0]['metadata']['name']} 8 GiB" in " ".join(full["warnings"])
 
 
-def test_a_job_asks_in_the_same_words(lab: Lab, gpu_node: str, run_tasks: RunTasks) -> None:  # noqa: F811
+def test_a_job_asks_in_the_same_words(lab: Lab, gpu_node: str, run_tasks: RunTasks) -> None:
     template = {"spec": {"containers": [{"name": "tensorflow", "image": lab.images["busybox"], "command": ["true"]}]}}
     options = {"name": "small", "namespace": lab.namespace, "kubeconfig": lab.kubeconfig}
     worker = {"replicas": 1, "template": template}
@@ -84,7 +86,7 @@ def test_a_job_asks_in_the_same_words(lab: Lab, gpu_node: str, run_tasks: RunTas
     assert ok(done)["job"]["pods"][0]["node"] == gpu_node
 
 
-def test_bursting_needs_somewhere_to_go(lab: Lab, run_tasks: RunTasks) -> None:  # noqa: F811
+def test_bursting_needs_somewhere_to_go(lab: Lab, run_tasks: RunTasks) -> None:
     (refused,) = run_tasks([lab.task(lab.predictor("a", 1, burst={"to": "eci"}))])
     assert refused["failure"]["code"] == "NoVirtualNode"
     assert lab.writes() == 0

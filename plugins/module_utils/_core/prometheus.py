@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from ansible.module_utils.urls import open_url
 
 from .failure import Failure
 
@@ -26,9 +27,11 @@ def address(url: str, where: str) -> str:
 
 def query(url: str, headers: Mapping[str, str], text: str, timeout_s: float, *, what: str = "a query") -> Any:
     """The answer's `data`: {resultType, result}. Raises Failure `PrometheusFailed`."""
-    request = urllib.request.Request(f"{url}/api/v1/query", urlencode({"query": text}).encode(), dict(headers))
+    data = urlencode({"query": text}).encode()
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        with open_url(
+            f"{url}/api/v1/query", data=data, headers=dict(headers), method="POST", timeout=timeout_s
+        ) as answer:
             body = answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
         raise _failed(url, what, f"HTTP {error.code} {error.read(300).decode(errors='replace')}") from error

@@ -14,11 +14,12 @@ import hmac
 import ipaddress
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+
+from ansible.module_utils.urls import open_url
 
 from .._core.credentials import Credentials
 from .._core.failure import Failure
@@ -56,9 +57,8 @@ class Sls:
         host = f"{project}.{address.netloc}"
         place = address.netloc if _is_ip(address.hostname or "") else host
         url = f"{address.scheme}://{place}{path}?{urlencode(sorted(query.items()))}"
-        request = urllib.request.Request(url, headers=self._headers(host, path, query))
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
+            with open_url(url, headers=self._headers(host, path, query), timeout=self._timeout_s) as answer:
                 return json.loads(answer.read(MOST_BYTES))
         except urllib.error.HTTPError as error:
             raise _refused(error, project) from error

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from .._ack import versions
 from .._core.failure import Failure
@@ -30,7 +30,7 @@ class Ack(NamedTuple):
     names: Mapping[str, str]
 
 
-Offered = Ack | None
+Offered: TypeAlias = "Ack | None"
 """None: it was not asked."""
 
 KNOWN_VERSIONS = ("1.34", "1.35", "1.36")

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.sandbox
 # takes SLOW_S.
 SERVER = """
 import http.server, json, os, threading, time
-number, broken, slow_s = os.environ["NUMBER"], os.environ.get("BROKEN"), float(os.environ.get("SLOW_S", 0))
+number = os.environ["VERSION"].rpartition("-v")[2]
+broken, slow_s = os.environ.get("BROKEN"), float(os.environ.get("SLOW_S", 0))
 lock, counts, bounds = threading.Lock(), {"OK": 0, "INTERNAL": 0}, [10 * 1.8**power for power in range(33)]
 buckets, total = [0] * 34, [0.0]
 def metrics():
@@ -117,11 +118,13 @@ class Load:
 class ReleaseLab(Lab):
     def predictor(self, name: str, number: int, share: int | None = None, **more: Any) -> dict[str, Any]:
         """`env`: variables of the server."""
-        env = {"NUMBER": str(number), **more.pop("env", {})}
+        env = more.pop("env", {})
         entry = super().predictor(name, number, share, **more)
         server = entry["template"]["spec"]["containers"][0]
         server["command"][-1] = SERVER
-        server["env"] = [{"name": key, "value": value} for key, value in env.items()]
+        version = {"fieldRef": {"fieldPath": "metadata.labels['mlops.ack/model-version']"}}
+        server["env"] = [{"name": "VERSION", "valueFrom": version}]
+        server["env"] += [{"name": key, "value": value} for key, value in env.items()]
         return entry
 
     def task(self, *predictors: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from .._core.context import Context
@@ -232,9 +232,18 @@ def remove(folder: Path, paths: Iterable[str]) -> None:
 
 def run_all(one: Callable[[str], None], paths: Iterable[str], meter: Meter) -> None:
     """Do each, several at once; says how far it is while waiting. The first failure ends the rest."""
-    pool = ThreadPoolExecutor(FILES_AT_ONCE)
+    pool, is_over = ThreadPoolExecutor(FILES_AT_ONCE), Event()
+
+    def unless_over(path: str) -> None:
+        if not is_over.is_set():
+            try:
+                one(path)
+            except BaseException:
+                is_over.set()  # by the worker itself: who waits may learn of it late
+                raise
+
     try:
-        waiting = {pool.submit(one, path) for path in paths}
+        waiting = {pool.submit(unless_over, path) for path in paths}
         while waiting:
             finished, waiting = wait(waiting, timeout=SAY_EACH_S, return_when=FIRST_EXCEPTION)
             for each in finished:

@@ -43,8 +43,8 @@ options:
       type:
         description:
           - V(arms-metrics) makes a PodMonitor that ARMS discovers, a PrometheusRule and a dashboard in a ConfigMap.
-          - V(arms-logging) makes a ClusterAliyunPipelineConfig. Where the cluster knows none,
-            RV(observability.environment) has the variables by which containers ask for the same.
+          - V(arms-logging) makes a ClusterAliyunPipelineConfig. Where the cluster knows none, C(environment) in
+            RV(observability) has the variables by which containers ask for the same.
         type: str
         required: true
       port:

@@ -94,6 +94,7 @@ def middles(reference: Reference) -> list[Step]:
     return [step for step in reference.steps if step.seconds >= LEAST_S]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["tree", "launcher"])
 def test_a_run_that_is_killed_in_the_middle_of_its_longest_steps_goes_on(
     new_site: NewSite, reference: Reference, how: str

@@ -132,15 +132,14 @@ class TfServing(Resource):
             return
         undone = last.get("undone") or {}
         if undone.get("rendered_digest") == digest:
-            raise self._was_back(
-                f"{f'release {number}' if (number := undone['n']) else 'a release'} that {last['by']} took back"
-                f" at {last['time']}: {last.get('reason') or 'for no reason given'}."
-            )
+            what = f"release {undone['n']}" if undone["n"] else "a release"
+            why = last.get("reason") or "for no reason given"
+            raise self._was_back(f"{what} that {last['by']} took back at {last['time']}: {why}.")
         refused = [each for each in failed if each["code"] in record.REFUSED]
         if refused and not self._served_since(digest, refused[-1]["serves_on"]):
-            why = refused[-1]
+            then = refused[-1]
             raise self._was_back(
-                f"what was brought back from {why['step']} % at {why['time']} (attempt {why['n']}): {why['reason']}"
+                f"what was brought back from {then['step']} % at {then['time']} (attempt {then['n']}): {then['reason']}"
             )
 
     def _served_since(self, digest: str, number: int | None) -> bool:

@@ -66,6 +66,14 @@ def test_documentation_is_yaml_for_every_reader(path: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_an_entry_point_of_a_role_says_what_it_does(role: str) -> None:
+    specs = yaml.safe_load((REPO / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    assert [
+        name for name, spec in specs.items() if not (spec.get("short_description") and spec.get("description"))
+    ] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_a_scenario_that_converges_twice_and_verifies(role: str) -> None:
     scenario = REPO / "molecule" / role
     settings = yaml.safe_load((scenario / "molecule.yml").read_text())

@@ -203,6 +203,7 @@ def test_production_serves_what_was_approved_and_goes_back_without_its_inventory
     ]
 
 
+@pytest.mark.long
 def test_a_promotion_in_steps_waits_in_the_middle(company: Company) -> None:
     steps = [{"weight": 20, "pause": "person"}]
     company.write(dev=2, prod=1, serving_steps=steps)
@@ -223,6 +224,7 @@ def test_a_promotion_in_steps_waits_in_the_middle(company: Company) -> None:
 PAGE = Path(__file__).resolve().parents[2] / "docs/release.md"
 
 
+@pytest.mark.long
 def test_the_plays_of_the_page_do_what_it_says(company: Company) -> None:
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.S)]
     forward, back = ([play for play in block if "hosts" in play] for block in blocks if "hosts" in block[0])

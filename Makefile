@@ -17,6 +17,8 @@ export MLOPS_ACK_COLLECTIONS := $(COLLECTIONS)
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONUNBUFFERED := 1
+# Without compiled files every ansible-playbook compiles all it imports, about a second each time.
+export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(MLOPS_ACK_CACHE)/pycache
 export MYPY_CACHE_DIR := $(MLOPS_ACK_CACHE)/mypy
 export RUFF_CACHE_DIR := $(MLOPS_ACK_CACHE)/ruff

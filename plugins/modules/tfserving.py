@@ -383,6 +383,7 @@ options:
         the recorded decisions; nobody is asked.
       - The subject of the decision is what the filter P(mlops.ack.release_subject#filter) makes of O(predictors), with
         C(release), the C(rendered_digest) that check mode returns.
+      - Where nothing is to be done nothing needs an approval. Decisions expire; what serves by one does not.
     type: dict
     suboptions:
       gate:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._core.context import Context
@@ -30,7 +30,8 @@ class TfServing(Resource):
     """One tfserving. `desired` None: it should not exist. `deadline` None: wait for nothing.
 
     `decision`, `by`, `reason` and `restores` (the release that a rollback goes back to) go into the release record as
-    they are. `retry`: release also what was brought back before.
+    they are. `approve` is asked where something is to be done, and raises where no gate has approved it; its decision
+    stands in for `decision`. `retry`: release also what was brought back before.
     """
 
     kind = "serving"
@@ -46,7 +47,8 @@ class TfServing(Resource):
         context: Context,
         *,
         deadline: Deadline | None,
-        decision: dict[str, Any] | None = None,
+        decision: Mapping[str, Any] | None = None,
+        approve: Callable[[], Mapping[str, Any] | None] = lambda: None,
         by: str = "",
         reason: str = "",
         retry: bool = False,
@@ -56,7 +58,7 @@ class TfServing(Resource):
     ) -> None:
         self._cluster, self._store, self._context, self._connect = cluster, store, context, connect
         self._namespace, self._name, self._environment = namespace, name, environment
-        self._desired, self._decision, self._by = desired, decision, by
+        self._desired, self._decision, self._approve, self._by = desired, decision, approve, by
         self._reason, self._retry, self._restores, self._gate = reason, retry, restores, gate
         self._deadline = deadline
         self._live = Live(name, namespace, {})
@@ -98,6 +100,7 @@ class TfServing(Resource):
         after = self._state([planning.predicted(revision, self._live) for revision in self._desired.revisions])
         if not work.is_needed:
             return Plan("none", after, work=work)
+        self._decided()
         if work.moves_traffic:
             self._refuse_what_was_brought_back(self._desired, moved)
         if self._context.check and (stop := self._new_release(self._desired).first_open(work)):
@@ -173,7 +176,7 @@ class TfServing(Resource):
             namespace=self._namespace,
             predictors=predictors,
             rendered=rendered,
-            decision=self._decision,
+            decision=self._decided(),
             replaces=self._last["n"] if self._last else None,
             by=self._by,
             reason=self._reason,
@@ -181,6 +184,12 @@ class TfServing(Resource):
             restores=self._restores,
             undone=self._undone(aborted),
         )
+
+    def _decided(self) -> Mapping[str, Any] | None:
+        """By which decision this may be done. Raises Failure `NotApproved`."""
+        approved = self._approve()
+        self._decision = self._decision or approved
+        return self._decision
 
     def _undone(self, aborted: str) -> dict[str, Any] | None:
         """What a rollback takes away: a release that is under way, else the one that serves."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from .._core.context import Context
@@ -34,16 +35,17 @@ def serve(
     approve: Callable[[Mapping[str, Any]], Mapping[str, Any] | None],
 ) -> Outcome:
     """Reads everything that could refuse (options, records) before anything is written. `approve`: the decision about
-    a subject; raises where there has to be one.
+    a subject; raises where there has to be one. What serves already needs none: decisions expire, releases do not.
     """
     shape.label("name", params["name"])
     client = connect(params, context)
     desired = wish(params, store, client) if params["state"] == "present" else None
-    if desired is not None:
-        contents = {str(each.version.reference): each.version._asdict() for each in desired.revisions}
-        decision = approve({**subject(params["predictors"], contents), "release": desired.rendered_digest})
-        params = {**params, "decision": params["decision"] or decision}
-    return release(params, context, store, client, desired, reason=params["reason"], retry=params["retry"], gate=gate)
+    how = {"reason": params["reason"], "retry": params["retry"], "gate": gate}
+    if desired is None:
+        return release(params, context, store, client, None, **how)
+    contents = {str(each.version.reference): each.version._asdict() for each in desired.revisions}
+    about = {**subject(params["predictors"], contents), "release": desired.rendered_digest}
+    return release(params, context, store, client, desired, approve=cache(lambda: approve(about)), **how)
 
 
 def release(

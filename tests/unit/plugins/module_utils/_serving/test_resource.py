@@ -22,6 +22,7 @@ from .cluster import FakeCluster, predictor_of
 
 STABLE, CANARY = one("stable", 1, 90), one("canary", 2, 10)
 COUNTED = {"requests": 100}
+HOW = ("decision", "approve", "by", "retry", "reason", "restores")
 
 
 class Lab:
@@ -31,7 +32,7 @@ class Lab:
         self.cluster, self.store = FakeCluster(), store
 
     def run(self, *predictors: dict[str, Any], check: bool = False, wait: bool = True, **more: Any) -> Outcome:
-        how = {key: more.pop(key) for key in ("decision", "by", "retry", "reason", "restores") if key in more}
+        how = {key: more.pop(key) for key in HOW if key in more}
         wish = desired(*predictors, **more) if predictors else None
         return self.wish(wish, check=check, wait=wait, **how)
 
@@ -90,6 +91,24 @@ def test_check_mode_predicts_what_the_run_makes_and_a_second_run_does_nothing(la
     assert lab.cluster.probes == probes
     assert len(lab.releases()) == 1
     assert lab.run(STABLE, CANARY, check=True).changed is False
+
+
+def test_only_what_changes_something_needs_an_approval(lab: Lab) -> None:
+    alone = one("stable", 1, 100)
+
+    def expired() -> dict[str, Any]:
+        raise Failure("NotApproved", "The approval has expired.")
+
+    lab.run(alone, approve=lambda: {"approvers": ["bob"]})
+    assert lab.releases()[0]["decision"] == {"approvers": ["bob"]}
+    assert not lab.run(alone, approve=expired).changed
+    for check in (True, False):
+        with pytest.raises(Failure, match="expired"):
+            lab.run(STABLE, CANARY, approve=expired, check=check)
+        assert lab.cluster.log == []
+    lab.cluster.objects.popitem()
+    with pytest.raises(Failure, match="expired"):
+        lab.run(alone, approve=expired)
 
 
 def _comparable(outcome: Outcome) -> dict[str, Any]:

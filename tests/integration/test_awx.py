@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,43 @@ from .conftest import PLAYBOOK, ansible_environment
 from .fake_awx import Awx, serving
 
 ANSIBLE = "12.3.0"  # the package whose wheel holds awx.awx 24.6.1
-CACHE = Path(os.environ.get("MLOPS_ACK_CACHE") or Path.home() / ".cache/mlops-ack") / f"awx-{ANSIBLE}"
+CACHE = Path(os.environ.get("MLOPS_ACK_CACHE") or Path.home() / ".cache/mlops-ack")
+AWX_COLLECTION = CACHE / f"awx-{ANSIBLE}"
+AWXKIT = ("awxkit==24.6.1", "setuptools==80.9.0")  # it imports pkg_resources
+
+
+def fetched(place: Path, *command: str, then: Callable[[Path], None] = lambda draft: None) -> Path:
+    """`place`, with what pip puts there; asked for once."""
+    if not place.is_dir():
+        draft = place.with_name(f"{place.name}.{os.getpid()}")
+        draft.mkdir(parents=True)
+        pip = [sys.executable, "-m", "pip", *command, "-q", "--no-deps"]
+        if subprocess.run([each.replace("DRAFT", str(draft)) for each in pip], check=False, timeout=300).returncode:
+            shutil.rmtree(draft)
+            pytest.skip(f"the package index is not reachable, and {place.name} was never fetched")
+        then(draft)
+        draft.rename(place)
+    return place
 
 
 @pytest.fixture(scope="module")
 def awx_collection() -> Path:
-    """A folder with the collection awx.awx and nothing else, fetched once."""
-    if not (CACHE / "ansible_collections/awx/awx/plugins").is_dir():
-        draft = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
-        draft.mkdir(parents=True)
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"ansible=={ANSIBLE}", "-d", str(draft)]
-        if subprocess.run(command, check=False, timeout=300).returncode:
-            shutil.rmtree(draft)
-            pytest.skip("the package index is not reachable, and awx.awx was never fetched")
+    """A folder with the collection awx.awx and nothing else."""
+
+    def unpack(draft: Path) -> None:
         wheel = next(draft.glob("*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             names = [each for each in archive.namelist() if each.startswith("ansible_collections/awx/awx/")]
             archive.extractall(draft, names)
         wheel.unlink()
-        shutil.rmtree(CACHE, ignore_errors=True)
-        draft.rename(CACHE)
-    return CACHE
+
+    return fetched(AWX_COLLECTION, "download", f"ansible=={ANSIBLE}", "-d", "DRAFT", then=unpack)
+
+
+@pytest.fixture(scope="module")
+def awxkit() -> Path:
+    """A folder with AWX's own command line."""
+    return fetched(CACHE / AWXKIT[0], "install", "--target", "DRAFT", *AWXKIT)
 
 
 @pytest.fixture
@@ -50,24 +66,25 @@ def awx() -> Iterator[Awx]:
         yield api
 
 
-def test_the_role_makes_all_of_it_once(awx: Awx, awx_collection: Path, tmp_path: Path) -> None:
-    controller = {"controller_host": awx.url, "controller_oauthtoken": "token", "validate_certs": False}
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
-        "module_defaults": {"group/awx.awx.controller": controller},
-        "roles": [{"role": "mlops.ack.awx"}],
-    }
-    (tmp_path / "awx.yml").write_text(yaml.safe_dump([play]))
-    environment = ansible_environment(ANSIBLE_COLLECTIONS_PATH=f"{COLLECTIONS}:{awx_collection}")
+@pytest.fixture
+def run_role(awx: Awx, awx_collection: Path, tmp_path: Path) -> Callable[..., list[tuple[str, str]]]:
+    """Runs the role with these variables, and returns what it wrote to AWX."""
 
-    def run() -> list[tuple[str, str]]:
+    def run(**variables: Any) -> list[tuple[str, str]]:
+        controller = {"controller_host": awx.url, "controller_oauthtoken": "token", "validate_certs": False}
+        play = {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"ansible_python_interpreter": sys.executable, **variables},
+            "module_defaults": {"group/awx.awx.controller": controller},
+            "roles": [{"role": "mlops.ack.awx"}],
+        }
+        (tmp_path / "awx.yml").write_text(yaml.safe_dump([play]))
         before = len(awx.writes)
         done = subprocess.run(
             [str(PLAYBOOK), "-i", "localhost,", str(tmp_path / "awx.yml")],
-            env=environment,
+            env=ansible_environment(ANSIBLE_COLLECTIONS_PATH=f"{COLLECTIONS}:{awx_collection}"),
             capture_output=True,
             text=True,
             timeout=600,
@@ -77,8 +94,12 @@ def test_the_role_makes_all_of_it_once(awx: Awx, awx_collection: Path, tmp_path:
         assert done.returncode == 0, done.stdout + done.stderr
         return awx.writes[before:]
 
-    assert run()
-    assert run() == []
+    return run
+
+
+def test_the_role_makes_all_of_it_once(awx: Awx, run_role: Callable[..., list[tuple[str, str]]]) -> None:
+    assert run_role()
+    assert run_role() == []
 
     templates = awx.objects["job_templates"].values()
     assert {each["name"] for each in templates} >= {"mlops-train", "mlops-save", "mlops-serve-prod", "mlops-decide"}
@@ -114,6 +135,68 @@ def test_the_role_makes_all_of_it_once(awx: Awx, awx_collection: Path, tmp_path:
     }
     environment_of = awx.named("credential_types", "Alibaba Cloud")["injectors"]["env"]
     assert environment_of["ALIBABA_CLOUD_ACCESS_KEY_ID"] == "{{ access_key_id }}"
+
+
+IMPORT = REPO / "roles/awx/files/awx.yml"
+CREDENTIALS: dict[str, Any] = {
+    "awx_credentials": [{"name": "alibaba-ml", "type": "Alibaba Cloud"}],
+    "awx_approver_credentials": [{"name": "awx-reader", "type": "Red Hat Ansible Automation Platform"}],
+}
+
+
+def exported(file: Path, **variables: Any) -> str:
+    """What tasks_from=export writes with these variables."""
+    role = {"ansible.builtin.include_role": {"name": "mlops.ack.awx", "tasks_from": "export"}}
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [role]}
+    (file.parent / "make.yml").write_text(yaml.safe_dump([play]))
+    asked = {**variables, "awx_import_file": str(file), "ansible_python_interpreter": sys.executable}
+    done = subprocess.run(
+        [str(PLAYBOOK), "-i", "localhost,", str(file.parent / "make.yml"), "-e", json.dumps(asked)],
+        env=ansible_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return file.read_text()
+
+
+def test_the_file_beside_the_role_says_what_its_defaults_say(tmp_path: Path) -> None:
+    written = exported(tmp_path / "awx.yml")
+    if os.environ.get("WRITE_DOCS"):
+        IMPORT.write_text(written)
+    assert IMPORT.read_text() == written, "WRITE_DOCS=1 writes it"
+
+
+def test_the_role_has_nothing_to_do_after_an_import(
+    awx: Awx, awxkit: Path, run_role: Callable[..., list[tuple[str, str]]], tmp_path: Path
+) -> None:
+    for used in (*CREDENTIALS["awx_credentials"], *CREDENTIALS["awx_approver_credentials"]):
+        made = awx.make("credential_types", {"name": used["type"], "kind": "cloud", "description": "of before"})
+        awx.make("credentials", {"name": used["name"], "organization": 1, "credential_type": made["id"]})
+    file = tmp_path / "import.yml"
+    exported(file, **CREDENTIALS)
+    paths = f"{awxkit}:{os.environ.get('PYTHONPATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-c", "from awxkit.cli import run; run()", "-f", "yaml", "import"],
+        env={
+            **os.environ,
+            "PYTHONPATH": paths,
+            "PYTHONWARNINGS": "ignore",
+            "CONTROLLER_HOST": awx.url,
+            "CONTROLLER_OAUTH_TOKEN": "token",
+        },
+        stdin=file.open(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr, done.stderr
+    assert awx.named("credential_types", "Alibaba Cloud")["description"] != "of before"
+    assert run_role(**CREDENTIALS) == []
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------

@@ -81,11 +81,13 @@ def approve(
 
 
 class Gatekeeper:
-    """`params`: the module's own, with `gate` and `environment`."""
+    """`params`: the module's own, with `gate` and `environment`. The module holds its lock while it asks: a record of the
+    gate takes none.
+    """
 
     def __init__(self, params: Mapping[str, Any], context: Context, store: Store, now: Callable[[], datetime]) -> None:
         self._gate, self._environment = params["gate"], params["environment"]
-        self._context, self._store, self._now = context, store, now
+        self._context, self._store, self._now = replace(context, lock=None), store, now
 
     def is_approved(self, subject: Mapping[str, Any]) -> bool:
         """Whether people have approved the subject. Asks and writes nothing. Raises Failure `GateRejected`."""

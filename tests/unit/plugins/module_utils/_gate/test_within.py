@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,23 @@ def test_looking_writes_nothing_and_asking_leaves_a_request(tmp_path: Path) -> N
     assert pending.value.code == "GatePending"
     assert "again" in pending.value.hint
     assert [item.key.split("/")[0] for item in store.list("")] == ["requests"]
+
+
+class Held:
+    """The lock of the run around it: it is taken, and would be waited for in vain."""
+
+    def held(self, what: str) -> AbstractContextManager[None]:
+        raise AssertionError(f"waits for itself, for {what}")
+
+    def check(self) -> None: ...
+
+
+def test_asking_does_not_wait_for_the_lock_that_the_run_around_it_holds(tmp_path: Path) -> None:
+    asking = Gatekeeper(options(), Context(lock=Held()), FolderStore(tmp_path), now)
+    assert not asking.is_approved(SUBJECT)
+    with pytest.raises(Failure) as pending:
+        asking.ask(SUBJECT, {})
+    assert pending.value.code == "GatePending"
 
 
 def test_only_this_subject_is_approved(tmp_path: Path) -> None:

@@ -208,7 +208,9 @@ class Site:
         """What the last run said."""
         return self.folder / "log.txt"
 
-    def start(self, playbook: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, playbook: str, *arguments: str, log: Path | None = None, **environment: str
+    ) -> subprocess.Popen[str]:
         run = subprocess.Popen(
             [str(PLAYBOOK), "-i", str(self.inventory), f"mlops.ack.{playbook}", *arguments],
             cwd=REPO,
@@ -222,7 +224,7 @@ class Site:
                 CRASH_EVENTS=str(self.events),
                 **environment,
             ),
-            stdout=self.log.open("w"),
+            stdout=(log or self.log).open("w"),
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,

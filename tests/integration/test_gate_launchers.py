@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from .conftest import PLAYBOOK, ansible_environment
+from .pages import agrees
 
 AT_ONCE_S = 2.0
 PASSED = "the gate let go"
@@ -35,6 +37,10 @@ TASK = {
 
 
 ENVIRONMENT = ansible_environment(ANSIBLE_CALLBACK_RESULT_FORMAT="json", PATH=f"{PLAYBOOK.parent}:{os.environ['PATH']}")
+
+
+Seen = dict[str, tuple[str, str, str]]
+"""how it was started -> (the gate, whether the play went on, seconds more than with an open gate)"""
 
 
 class Play:
@@ -87,6 +93,12 @@ def play(tmp_path: Path) -> Play:
 
 
 @pytest.fixture(scope="module")
+def seen() -> Seen:
+    """What each way to start came to, for the page."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 def start_s(tmp_path_factory: pytest.TempPathFactory) -> float:
     """Seconds that ansible may need for a play whose gate is open: twice what it took, for a busy machine."""
     play = Play(tmp_path_factory.mktemp("start"))
@@ -116,20 +128,29 @@ def refused(play: Play, code: int, output: str, status: str = "pending") -> None
     assert play.decisions == []
 
 
+def ends(seen: Seen, how: str, output: str, extra_s: float) -> None:
+    """Puts down what the page says of this way to start."""
+    (status,) = set(re.findall(r'"gate_status": "(\w+)"', output)) or {"approved"}
+    seen[how] = (status, "yes" if PASSED in output else "no", f"{max(extra_s, 0):.1f}")
+
+
 # -- nobody there ------------------------------------------------------------------------------------------------------
 
 
 def no_input(play: Play) -> tuple[int, str]:
+    """`< /dev/null`"""
     done = play.run(stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout
 
 
 def closed_input(play: Play) -> tuple[int, str]:
+    """standard input closed"""
     done = play.run(preexec_fn=lambda: os.close(0))
     return done.returncode, done.stdout
 
 
 def piped_yes(play: Play) -> tuple[int, str]:
+    r"""`yes approve \|`"""
     with subprocess.Popen(["yes", "approve"], stdout=subprocess.PIPE) as yes:
         done = play.run(stdin=yes.stdout)
         yes.kill()
@@ -137,11 +158,13 @@ def piped_yes(play: Play) -> tuple[int, str]:
 
 
 def no_terminal_at_all(play: Play) -> tuple[int, str]:
+    """a session without a terminal (cron, CI)"""
     done = play.run(stdin=subprocess.DEVNULL, start_new_session=True)
     return done.returncode, done.stdout
 
 
 def background(play: Play) -> tuple[int, str]:
+    """in the background of a terminal (`&`)"""
     command = " ".join(play.command())
     terminal = pexpect.spawn(
         "/bin/bash",
@@ -156,22 +179,27 @@ def background(play: Play) -> tuple[int, str]:
 
 
 def terminal_of_awx(play: Play) -> tuple[int, str]:
+    """AWX: a terminal, and `awx_job_id`"""
     return ended(play.spawn("-e", json.dumps({"awx_job_id": 7, "awx_user_name": "alice"})))
 
 
 def terminal_of_tower(play: Play) -> tuple[int, str]:
+    """Tower: a terminal, and `tower_job_id`"""
     return ended(play.spawn("-e", json.dumps({"tower_job_id": 7})))
 
 
 def check_mode_at_a_terminal(play: Play) -> tuple[int, str]:
+    """`--check` at a terminal"""
     return ended(play.spawn("--check"))
 
 
 def forked_at_a_terminal(play: Play) -> tuple[int, str]:
+    """a module of its own process, at a terminal"""
     return ended(play.spawn("-e", json.dumps({"mlops_ack_in_process": False})))
 
 
 def ten_hosts(play: Play) -> tuple[int, str]:
+    """ten hosts, no terminal"""
     done = play.run(hosts=",".join(f"host{n}" for n in range(10)), stdin=subprocess.DEVNULL)
     assert done.stdout.count("failed=1") == 10
     return done.returncode, done.stdout
@@ -193,16 +221,17 @@ def ten_hosts(play: Play) -> tuple[int, str]:
     ],
 )
 def test_where_it_cannot_ask_it_stops_at_once(
-    play: Play, start_s: float, launch: Callable[[Play], tuple[int, str]]
+    play: Play, start_s: float, seen: Seen, launch: Callable[[Play], tuple[int, str]]
 ) -> None:
     began = time.monotonic()
     code, output = launch(play)
     took_s = time.monotonic() - began
     refused(play, code, output)
+    ends(seen, launch.__doc__ or "", output, took_s - start_s / 2)
     assert took_s < start_s + AT_ONCE_S
 
 
-def test_ansible_runner_has_a_terminal_and_nobody_at_it(play: Play, start_s: float) -> None:
+def test_ansible_runner_has_a_terminal_and_nobody_at_it(play: Play, start_s: float, seen: Seen) -> None:
     program = (
         "import ansible_runner, sys; done = ansible_runner.run("
         "private_data_dir=sys.argv[1], playbook=sys.argv[2], inventory='one ansible_connection=local', quiet=True); "
@@ -222,17 +251,20 @@ def test_ansible_runner_has_a_terminal_and_nobody_at_it(play: Play, start_s: flo
     took_s = time.monotonic() - began
     code, _line, output = done.stdout.partition("\n")
     refused(play, int(code), output)
+    ends(seen, "ansible-runner", output, took_s - start_s / 2)
     assert took_s < start_s + 2 * AT_ONCE_S  # runner starts an interpreter of its own, and collects its events
 
 
 # -- a terminal --------------------------------------------------------------------------------------------------------
 
 
-def test_a_terminal_with_nobody_at_it_refuses_in_time(play: Play, start_s: float) -> None:
+def test_a_terminal_with_nobody_at_it_refuses_in_time(play: Play, start_s: float, seen: Seen) -> None:
     began = time.monotonic()
     code, output = ended(play.spawn("-e", "thinking_time=2s"))
+    took_s = time.monotonic() - began
     refused(play, code, output, "timed_out")
-    assert time.monotonic() - began < start_s + 2 + AT_ONCE_S
+    ends(seen, "a terminal, nobody there for `timeout: 2s`", output, took_s - start_s / 2)
+    assert took_s < start_s + 2 + AT_ONCE_S
 
 
 def test_three_hosts_at_a_terminal_with_nobody_refuse_in_the_time_of_one(play: Play, start_s: float) -> None:
@@ -243,18 +275,23 @@ def test_three_hosts_at_a_terminal_with_nobody_refuse_in_the_time_of_one(play: P
     assert time.monotonic() - began < start_s + 2 + AT_ONCE_S
 
 
-def test_a_word_without_enter_is_no_answer(play: Play) -> None:
+def test_a_word_without_enter_is_no_answer(play: Play, seen: Seen) -> None:
     terminal = play.spawn("-e", "thinking_time=2s")
     asked(terminal, "Type approve")
     terminal.send("approve")
-    refused(play, *ended(terminal), "timed_out")
+    code, output = ended(terminal)
+    refused(play, code, output, "timed_out")
+    ends(seen, "a terminal, `approve` without Enter", output, 2)
 
 
-def test_ctrl_c_leaves_the_gate_as_it_is(play: Play) -> None:
+def test_ctrl_c_leaves_the_gate_as_it_is(play: Play, seen: Seen) -> None:
     terminal = play.spawn()
     asked(terminal, "Type approve")
+    sent = time.monotonic()
     terminal.send("\x03")
-    refused(play, *ended(terminal))
+    code, output = ended(terminal)
+    refused(play, code, output)
+    ends(seen, "a terminal, Ctrl-C at the prompt", output, time.monotonic() - sent)
 
 
 def test_one_ctrl_c_is_enough_for_all_hosts(play: Play) -> None:
@@ -266,11 +303,13 @@ def test_one_ctrl_c_is_enough_for_all_hosts(play: Play) -> None:
     assert output.count('"gate_status": "pending"') == 3
 
 
-def test_end_of_input_at_the_prompt_is_no_answer(play: Play) -> None:
+def test_end_of_input_at_the_prompt_is_no_answer(play: Play, seen: Seen) -> None:
     terminal = play.spawn("-e", "thinking_time=2s")
     asked(terminal, "Type approve")
     terminal.send("\x04")
-    refused(play, *ended(terminal), "timed_out")
+    code, output = ended(terminal)
+    refused(play, code, output, "timed_out")
+    ends(seen, "a terminal, Ctrl-D at the prompt", output, 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
@@ -331,6 +370,11 @@ def test_the_printed_command_decides_and_the_same_play_goes_on(play: Play) -> No
     assert "reserved name" not in done.stderr
     assert json.loads(play.decisions[0].read_text())["reason"] == "0.97 on holdout"
     assert play.run(stdin=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_page_says_what_was_seen(seen: Seen) -> None:
+    head = ("started with", "gate", "the play went on", "seconds")
+    assert agrees("gate.md", "Without a person", head, seen, 3) == []
 
 
 def asked(terminal: pexpect.spawn, question: str) -> None:

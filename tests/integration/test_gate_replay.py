@@ -26,6 +26,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._gate.subject import bin
 from ansible_collections.mlops.ack.plugins.module_utils._oss.bucket import OssBucketApi
 from ansible_collections.mlops.ack.plugins.module_utils._oss.client import connect
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import OssStore
+from tests.integration.pages import agrees
 from tests.integration.simulated import (
     Simulator,
     bucket_name,
@@ -140,47 +141,47 @@ OTHER = {**SUBJECT, "model_digest": "sha256:cc"}
 RETESTED = {**SUBJECT, "evaluation_digest": "sha256:dd"}
 
 
-@pytest.mark.parametrize(
-    ("abuse", "options", "code"),
-    [
-        pytest.param(nothing, {}, None, id="what it was made about"),
-        pytest.param(nothing, {"subject": OTHER}, "GatePending", id="another model"),
-        pytest.param(nothing, {"subject": RETESTED}, "GatePending", id="another evaluation"),
-        pytest.param(nothing, {"environment": "dev"}, "GatePending", id="another environment"),
-        pytest.param(nothing, {"name": "evaluate-serving"}, "GatePending", id="another gate"),
-        pytest.param(
-            copied_to("prod", "evaluate-model", OTHER), {"subject": OTHER}, "GatePending", id="copied to another model"
-        ),
-        pytest.param(
-            copied_to("dev", "evaluate-model", SUBJECT),
-            {"environment": "dev"},
-            "GatePending",
-            id="copied to another environment",
-        ),
-        pytest.param(
-            copied_to("prod", "evaluate-serving", SUBJECT),
-            {"name": "evaluate-serving"},
-            "GatePending",
-            id="copied to another gate",
-        ),
-        pytest.param(two_hours_later, {}, "GateExpired", id="after its time"),
-        pytest.param(edited_to_last, {}, "GateAltered", id="edited to last longer"),
-        pytest.param(made_younger, {}, "GateAltered", id="edited to be younger"),
-        pytest.param(revoked, {}, "GatePending", id="taken back"),
-        pytest.param(lambda gate: gate.edits(approver="bob"), {}, "GateAltered", id="edited to be somebody else's"),
-        pytest.param(rejected_then_made_an_approval, {}, "GateAltered", id="a rejection edited"),
-        pytest.param(rejected_then_taken_away, {}, "GateAltered", id="a rejection taken away"),
-        pytest.param(
-            nothing, {"policy": {**POLICY, "approvers": ["bob", "carol"]}}, "GatePending", id="no approver any more"
-        ),
-        pytest.param(
-            nothing,
-            {"policy": {**POLICY, "signed": True}, "signing_key": "correct-horse-battery"},
-            "GatePending",
-            id="not signed where that is asked for",
-        ),
-    ],
-)
+CASES = [
+    pytest.param(nothing, {}, None, id="what it was made about"),
+    pytest.param(nothing, {"subject": OTHER}, "GatePending", id="another model"),
+    pytest.param(nothing, {"subject": RETESTED}, "GatePending", id="another evaluation"),
+    pytest.param(nothing, {"environment": "dev"}, "GatePending", id="another environment"),
+    pytest.param(nothing, {"name": "evaluate-serving"}, "GatePending", id="another gate"),
+    pytest.param(
+        copied_to("prod", "evaluate-model", OTHER), {"subject": OTHER}, "GatePending", id="copied to another model"
+    ),
+    pytest.param(
+        copied_to("dev", "evaluate-model", SUBJECT),
+        {"environment": "dev"},
+        "GatePending",
+        id="copied to another environment",
+    ),
+    pytest.param(
+        copied_to("prod", "evaluate-serving", SUBJECT),
+        {"name": "evaluate-serving"},
+        "GatePending",
+        id="copied to another gate",
+    ),
+    pytest.param(two_hours_later, {}, "GateExpired", id="after its time"),
+    pytest.param(edited_to_last, {}, "GateAltered", id="edited to last longer"),
+    pytest.param(made_younger, {}, "GateAltered", id="edited to be younger"),
+    pytest.param(revoked, {}, "GatePending", id="taken back"),
+    pytest.param(lambda gate: gate.edits(approver="bob"), {}, "GateAltered", id="edited to be somebody else's"),
+    pytest.param(rejected_then_made_an_approval, {}, "GateAltered", id="a rejection edited"),
+    pytest.param(rejected_then_taken_away, {}, "GateAltered", id="a rejection taken away"),
+    pytest.param(
+        nothing, {"policy": {**POLICY, "approvers": ["bob", "carol"]}}, "GatePending", id="no approver any more"
+    ),
+    pytest.param(
+        nothing,
+        {"policy": {**POLICY, "signed": True}, "signing_key": "correct-horse-battery"},
+        "GatePending",
+        id="not signed where that is asked for",
+    ),
+]
+
+
+@pytest.mark.parametrize(("abuse", "options", "code"), CASES)
 def test_a_decision_releases_only_what_it_was_made_about(
     gate: Gate, abuse: Callable[[Gate], None], options: dict[str, Any], code: str | None
 ) -> None:
@@ -190,6 +191,11 @@ def test_a_decision_releases_only_what_it_was_made_about(
         assert gate.passes(**options).values["gate_status"] == "approved"
     else:
         assert gate.refuses(**options).code == code
+
+
+def test_the_page_says_what_was_tried() -> None:
+    tried = {str(case.id): (f"`{case.values[2]}`" if case.values[2] else "passes",) for case in CASES}
+    assert agrees("gate.md", "A decision used for something else", ("the decision", "the gate"), tried, 2) == []
 
 
 def test_an_edited_record_is_told_by_name_and_its_original_passes_again(gate: Gate) -> None:

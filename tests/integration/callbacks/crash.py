@@ -1,8 +1,10 @@
 """A callback of ansible-playbook for tests: says what each task did, and kills the run where it is told to.
 
-CRASH_EVENTS: a file that gets one JSON line for each task: its address, hosts that changed something, seconds.
-CRASH_AT: `<task>#<how often it began before>`, empty for no crash.
-CRASH_WHEN: `after` it, or `within` it, CRASH_AFTER_S seconds after its start.
+CRASH_EVENTS: a file that gets one JSON line for each task: its address, hosts that changed something, seconds; and one
+for the crash: the address of the task.
+CRASH_AT: JSON, `{"<task>#<how often it began before>": seconds}`; the run is killed at the first of them that it comes
+to.
+CRASH_WHEN: `after` it, or `within` it, that many seconds after its start.
 CRASH_HOW: `tree`, every process of the run; `launcher`, ansible-playbook alone: its workers have sessions of their own
 and go on.
 """
@@ -39,7 +41,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._task, self._started = "", 0.0
         self._begun: Counter[str] = Counter()
         self._changed: list[str] = []
-        self._at = os.environ.get("CRASH_AT", "")
+        self._at = json.loads(os.environ.get("CRASH_AT") or "{}")
         self._within = os.environ.get("CRASH_WHEN") == "within"
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -47,8 +49,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         name = task.get_name()
         self._task, self._started = f"{name}#{self._begun[name]}", time.monotonic()
         self._begun[name] += 1
-        if self._task == self._at and self._within:
-            threading.Timer(float(os.environ["CRASH_AFTER_S"]), self._kill).start()
+        if self._task in self._at and self._within:
+            threading.Timer(self._at[self._task], self._kill).start()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if result._result.get("changed") and not result._task.check_mode:
@@ -60,14 +62,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _end(self) -> None:
         if not self._task:
             return
-        event = {"task": self._task, "changed": self._changed, "seconds": round(time.monotonic() - self._started, 2)}
-        with Path(os.environ["CRASH_EVENTS"]).open("a") as events:
-            events.write(json.dumps(event) + "\n")
+        self._write(task=self._task, changed=self._changed, seconds=round(time.monotonic() - self._started, 2))
         self._changed = []
-        if self._task == self._at:
+        if self._task in self._at:
             self._kill()
 
+    def _write(self, **event: Any) -> None:
+        with Path(os.environ["CRASH_EVENTS"]).open("a") as events:
+            events.write(json.dumps(event) + "\n")
+
     def _kill(self) -> None:
+        self._write(killed=self._task)
         pids = _descendants(os.getpid()) if os.environ["CRASH_HOW"] == "tree" else []
         for pid in [*pids, os.getpid()]:
             with contextlib.suppress(ProcessLookupError):

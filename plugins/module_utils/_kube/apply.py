@@ -57,7 +57,6 @@ class ObjectPlan:
     """What one object needs. `manifest` is what is sent. `live` is what is there. `after` is what will be there, as the
     server predicts it. `is_leaving`: the present object is being deleted and must be gone first.
     `warning`: what the server could not be asked, in check mode, because an earlier task has not made its place.
-    `warning`: what in check mode the server could not be asked.
     """
 
     ref: Ref

@@ -54,7 +54,7 @@ options:
         description: Path of the metrics; TensorFlow Serving's own, and V(/metrics) of a job, when unset.
         type: str
       project:
-        description: With V(arms-logging), the project. A cluster's own is C(k8s-log-<cluster id>).
+        description: With V(arms-logging), the project; O(project) when unset.
         type: str
       logstore:
         description: The logstore; C(<namespace>-<name>) when unset.
@@ -62,6 +62,14 @@ options:
       ttl:
         description: Days for which logs are kept; 30 when unset.
         type: int
+      predictors:
+        description: Names of the predictors that are meant; all of the tfserving when unset.
+        type: list
+        elements: str
+  project:
+    description:
+      - The project for V(arms-logging) that names none. A cluster's own is C(k8s-log-<cluster id>).
+    type: str
   declared:
     description: Percentage of the traffic by predictor, drawn beside what is observed.
     type: dict
@@ -176,6 +184,7 @@ TRAIT: Spec = {
     "project": {"type": "str"},
     "logstore": {"type": "str"},
     "ttl": {"type": "int"},
+    "predictors": {"type": "list", "elements": "str"},
 }
 
 OPTIONS: Spec = {
@@ -184,6 +193,7 @@ OPTIONS: Spec = {
     "kind": {"type": "str", "choices": ["tfserving", "tfjob"], "default": "tfserving"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "traits": {"type": "list", "elements": "dict", "options": TRAIT},
+    "project": {"type": "str"},
     "declared": {"type": "dict"},
     "limits": {
         "type": "dict",

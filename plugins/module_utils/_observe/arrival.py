@@ -43,10 +43,12 @@ def arrived(
 
 def _samples(wish: Wish, server: Prometheus, deadline: Deadline, context: Context, timeout_s: float) -> dict[str, Any]:
     job = job_label(wish.target)
+    # The pods of a job may have ended by now; those of a serving are there, or something is wrong.
+    up = f'up{{job="{job}"}}' if wish.target.kind == "tfserving" else f'max_over_time(up{{job="{job}"}}[1d])'
 
     def look() -> Seen:
         data = prometheus.query(
-            server.url, server.headers, f'count(up{{job="{job}"}} == 1)', timeout_s, what=f"how many targets {job} has"
+            server.url, server.headers, f"count({up} == 1)", timeout_s, what=f"how many targets {job} has"
         )
         targets = int(float(data["result"][0]["value"][1])) if data["result"] else 0
         return Seen(ARRIVED if targets else NOTHING, f"{targets} targets", targets)

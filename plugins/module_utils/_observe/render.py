@@ -95,8 +95,11 @@ def _monitor(target: Target, metrics: Metrics) -> Object:
     metadata = _metadata(POD_MONITOR, _name(target), target, annotations={"arms.prometheus.io/discovery": "true"})
     kept = [PREDICTOR, MODEL_VERSION] if target.kind == "tfserving" else [REPLICA_TYPE]
     endpoint = {"port": metrics.port, "path": metrics.path, "interval": f"{metrics.interval_s}s"}
+    pods: Object = {"matchLabels": selector(target)}
+    if metrics.predictors:
+        pods["matchExpressions"] = [{"key": PREDICTOR, "operator": "In", "values": list(metrics.predictors)}]
     spec = {
-        "selector": {"matchLabels": selector(target)},
+        "selector": pods,
         "podTargetLabels": kept,
         "podMetricsEndpoints": [endpoint],
     }
@@ -122,10 +125,10 @@ def _dashboard(wish: Wish) -> Object:
 
 
 def _collection(target: Target, logging: Logging) -> Object:
-    filters = {
-        "K8sNamespaceRegex": f"^{re.escape(target.namespace)}$",
-        "IncludeK8sLabel": {key: f"^{re.escape(value)}$" for key, value in selector(target).items()},
-    }
+    labels = {key: f"^{re.escape(value)}$" for key, value in selector(target).items()}
+    if logging.predictors:
+        labels[PREDICTOR] = f"^({'|'.join(map(re.escape, logging.predictors))})$"
+    filters = {"K8sNamespaceRegex": f"^{re.escape(target.namespace)}$", "IncludeK8sLabel": labels}
     spec = {
         "project": {"name": logging.project},
         "logstores": [{"name": logging.logstore, "ttl": logging.ttl_days}],

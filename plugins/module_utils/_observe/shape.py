@@ -17,19 +17,21 @@ _LOGSTORE = re.compile(r"[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]")
 
 
 class Metrics(NamedTuple):
-    """Where pods give their metrics: a named port, a path; how often they are read."""
+    """Where pods give their metrics: a named port, a path; how often they are read. predictors: of these; () of all."""
 
     port: str
     path: str
     interval_s: int
+    predictors: tuple[str, ...]
 
 
 class Logging(NamedTuple):
-    """Which logstore of which project takes the pods' standard output, and for how many days."""
+    """Which logstore of which project takes the pods' standard output, and for how many days. predictors: as Metrics."""
 
     project: str
     logstore: str
     ttl_days: int
+    predictors: tuple[str, ...]
 
 
 class Limits(NamedTuple):
@@ -69,12 +71,14 @@ def wish(params: Mapping[str, Any]) -> Wish:
             raise refuse(f"traits[{number}].type", given["type"], TRAITS)
         if given["type"] in found:
             raise Failure("InvalidOption", f"traits names {given['type']} twice.", hint="Keep one.")
+        if given.get("predictors") is not None and target.kind == "tfjob":
+            raise Failure("InvalidOption", f"traits[{number}].predictors is given; a tfjob has none.")
         found[given["type"]] = given
     limits = params["limits"] or {}
     return Wish(
         target,
         _metrics(found[METRICS], target) if METRICS in found else None,
-        _logging(found[LOGGING], target) if LOGGING in found else None,
+        _logging(found[LOGGING], target, params.get("project")) if LOGGING in found else None,
         Limits(*(_positive(name, limits.get(name), usual) for name, usual in _USUAL.items())),
     )
 
@@ -98,11 +102,13 @@ def _metrics(given: Mapping[str, Any], target: Target) -> Metrics:
             f"traits: {METRICS} on a tfjob needs port, the name of the port where its pods give metrics.",
             hint="Name the port in the template of the replica type, too.",
         )
-    return Metrics(port or SERVING_PORT, path or (SERVING_PATH if target.kind == "tfserving" else "/metrics"), 15)
+    path = path or (SERVING_PATH if target.kind == "tfserving" else "/metrics")
+    return Metrics(port or SERVING_PORT, path, 15, tuple(given.get("predictors") or ()))
 
 
-def _logging(given: Mapping[str, Any], target: Target) -> Logging:
-    if not given.get("project"):
+def _logging(given: Mapping[str, Any], target: Target, usual: str | None) -> Logging:
+    project = given.get("project") or usual
+    if not project:
         raise Failure(
             "MissingOption",
             f"traits: {LOGGING} needs project, the project of Simple Log Service.",
@@ -117,4 +123,4 @@ def _logging(given: Mapping[str, Any], target: Target) -> Logging:
     ttl = 30 if given.get("ttl") is None else given["ttl"]
     if not 1 <= ttl <= 3650:
         raise Failure("InvalidOption", f"traits: ttl is {ttl}; allowed are 1 to 3650 days.")
-    return Logging(given["project"], logstore, ttl)
+    return Logging(project, logstore, ttl, tuple(given.get("predictors") or ()))

@@ -34,9 +34,9 @@ def targets(monitor: Object, pods: list[Object]) -> list[Object]:
     found = []
     for pod in pods:
         labels = pod["metadata"].get("labels") or {}
-        wanted = spec["selector"].get("matchLabels") or {}
         running = pod["status"].get("phase") == "Running" and pod["status"].get("podIP")
-        if pod["metadata"]["namespace"] != metadata["namespace"] or not running or not wanted.items() <= labels.items():
+        here = pod["metadata"]["namespace"] == metadata["namespace"]
+        if not (here and running and selects(spec["selector"], labels)):
             continue
         kept = {_label(name): labels[name] for name in spec.get("podTargetLabels") or () if name in labels}
         for endpoint in spec["podMetricsEndpoints"]:
@@ -58,6 +58,15 @@ def targets(monitor: Object, pods: list[Object]) -> list[Object]:
                         }
                     )
     return found
+
+
+def selects(selector: Object, labels: Object) -> bool:
+    """Whether a label selector takes these labels; of the expressions only `In` is known here."""
+    equal = (selector.get("matchLabels") or {}).items() <= labels.items()
+    return equal and all(
+        each["operator"] == "In" and labels.get(each["key"]) in each["values"]
+        for each in selector.get("matchExpressions") or ()
+    )
 
 
 def discovered(objects: list[Object]) -> list[Object]:

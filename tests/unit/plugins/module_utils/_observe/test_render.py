@@ -106,6 +106,20 @@ def test_a_job_is_found_by_the_operators_label() -> None:
     assert monitor["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
 
 
+def test_what_only_some_predictors_have_selects_these() -> None:
+    found = objects({**METRICS, "predictors": ["a", "b"]}, {**LOGGING, "predictors": ["a", "b"]})
+    chosen = {"key": "mlops.ack/predictor", "operator": "In", "values": ["a", "b"]}
+    assert found["PodMonitor"]["spec"]["selector"]["matchExpressions"] == [chosen]
+    (source,) = found["ClusterAliyunPipelineConfig"]["spec"]["config"]["inputs"]
+    assert source["ContainerFilters"]["IncludeK8sLabel"]["mlops.ack/predictor"] == "^(a|b)$"
+
+
+def test_a_trait_without_a_project_takes_the_usual_one() -> None:
+    logging = given({"type": "arms-logging"}, project="k8s-log-c1").logging
+    assert logging
+    assert logging.project == "k8s-log-c1"
+
+
 def test_everything_that_is_rendered_can_be_taken_away() -> None:
     wanted = given(METRICS, LOGGING)
     refs = {(ref.kind.kind, ref.name) for ref in observe.possible(wanted.target)}
@@ -121,6 +135,13 @@ def test_everything_that_is_rendered_can_be_taken_away() -> None:
         pytest.param([{**LOGGING, "logstore": "a_b"}], {}, "InvalidOption", "logstore is 'a_b'", id="bad logstore"),
         pytest.param([{**LOGGING, "ttl": 0}], {}, "InvalidOption", "ttl is 0", id="no days"),
         pytest.param([METRICS], {"kind": "tfjob"}, "MissingOption", "needs port", id="a job without a port"),
+        pytest.param(
+            [{**METRICS, "port": "p", "predictors": ["a"]}],
+            {"kind": "tfjob"},
+            "InvalidOption",
+            "traits[0].predictors",
+            id="a job with predictors",
+        ),
         pytest.param([METRICS], {"limits": {"p99_ms": 0}}, "InvalidOption", "limits.p99_ms is 0", id="no time"),
     ],
 )

@@ -19,7 +19,7 @@ options:
   _input:
     description:
       - Variables of each host; C(mlops_environment) and C(mlops_reports), and C(status_cluster), C(status_node_pools),
-        C(status_serving), C(status_models), C(status_gates) where they were registered.
+        C(status_serving), C(status_observed), C(status_models), C(status_gates) where they were registered.
     type: list
     elements: dict
     required: true
@@ -35,6 +35,7 @@ RETURN = r"""
 _value:
   description:
     - C(clusters) with their node pools, C(models), C(serving).
+    - C(observed) of a serving is what M(mlops.ack.observability_info) tells; null where it has no traits.
     - C(releases) is what serves on record, C(gates) what waits for a decision and what was decided.
   type: dict
 """
@@ -47,8 +48,10 @@ def status_document(hosts: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[s
         pools = [pool["name"] for pool in _found(host, "status_node_pools", "node_pools")]
         for cluster in _found(host, "status_cluster", "clusters"):
             clusters.append({"environment": environment, **cluster, "node_pools": pools})
+        observed = (host.get("status_observed") or {}).get("observed")
         for served in _found(host, "status_serving", "servings"):
-            serving.append({"environment": environment, "reports": host.get("mlops_reports", "."), **served})
+            facts = {"environment": environment, "reports": host.get("mlops_reports", "."), "observed": observed}
+            serving.append({**facts, **served})
         for looked in _found(host, "status_models", "results"):
             for environment, found in (looked.get("environments") or {}).items():
                 releases.update(

@@ -29,7 +29,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text; a table for each of clusters, model versions, predictors, what serves on record, and gates.
+  description:
+    - The text; a table for each of clusters, model versions, predictors, what traits measure, what serves on record, and
+      gates. What nobody measured is called absent.
   type: str
 """
 
@@ -99,6 +101,15 @@ def status_table(status: Mapping[str, Any]) -> str:
         table(("model version", "state", "accuracy", "model digest", "image digest", "training run"), versions),
         table(("environment", "predictor", "model version", "ready", "scales", "declared", "observed"), predictors),
     ]
+    measured = [
+        (s["environment"], f"{s['name']}/{p['name']}", *_measured(s["observed"], p["name"]))
+        for s in status["serving"]
+        for p in s["predictors"]
+        if s.get("observed")
+    ]
+    if measured:
+        head = ("environment", "predictor", *MEASURED, "logs")
+        parts.append("\n".join((table(head, measured), *_why(status["serving"]))))
     releases = [
         (
             r["environment"],
@@ -153,6 +164,44 @@ def status_table(status: Mapping[str, Any]) -> str:
     if asks:
         parts.append("\n".join(("Ask a model:", *asks)))
     return "\n\n".join(parts)
+
+
+MEASURED = ("up", "requests/s", "failed", "p50 ms", "p99 ms", "batch wait ms", "declared", "observed (5 min)")
+
+
+def _measured(observed: Mapping[str, Any], predictor: str) -> list[str]:
+    """The cells of MEASURED, and of the logs."""
+    numbers = (observed["predictors"] or {}).get(predictor) or {}
+    error_rate = numbers.get("error_rate")
+    cells = [
+        *(numbers.get(name) for name in ("up", "requests_per_second")),
+        None if error_rate is None else f"{error_rate:.2%}",
+        *(numbers.get(name) for name in ("p50_ms", "p99_ms", "queue_ms")),
+        *(_share(numbers.get(f"{name}_percentage")) for name in ("declared", "observed")),
+        logs_word(observed["logs"]),
+    ]
+    return [ABSENT if cell is None else _text(cell) for cell in cells]
+
+
+ABSENT = "absent"
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g} %"
+
+
+def logs_word(logs: Mapping[str, Any] | None) -> str | None:
+    if logs is None:
+        return None
+    return f"newest {logs['newest']['time'][:19]}" if logs["arrive"] else "none within an hour"
+
+
+def _why(serving: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{s['environment']} {s['name']}: {part} are absent; {why}"
+        for s in serving
+        for part, why in ((s.get("observed") or {}).get("absent") or {}).items()
+    ]
 
 
 def _dataset(dataset: Mapping[str, Any] | None) -> str | None:

@@ -82,11 +82,15 @@ def _line(wish: Wish, logging: Logging, sls: Sls, deadline: Deadline, context: C
             f" {deadline.seconds:.0f} s.",
             f"Is the addon loongcollector installed, and do the pods write anything? traits: {LOGGING}.",
         ) from late
-    newest = seen.value[0]
+    return told(seen.value[0])
+
+
+def told(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of a logstore as people read it."""
     return {
-        "time": newest.get("_time_") or newest.get("__time__"),
-        "pod": newest.get("_pod_name_"),
-        "text": str(newest.get("content", ""))[:200],
+        "time": line.get("_time_") or line.get("__time__"),
+        "pod": line.get("_pod_name_"),
+        "text": str(line.get("content", ""))[:200],
     }
 
 

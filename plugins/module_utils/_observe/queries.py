@@ -52,7 +52,8 @@ def queue_ms(job: str) -> str:
 
 def observed_percentage(job: str) -> str:
     total = f'sum(rate({_COUNT}{{job="{job}"}}[{WINDOW}]))'
-    return f"100 * {requests(job)} / ignoring({PREDICTOR_LABEL}) group_left ({total} > 0)"
+    # The empty list of labels: without it the parenthesis after group_left would be read as one.
+    return f"100 * {requests(job)} / ignoring({PREDICTOR_LABEL}) group_left () ({total} > 0)"
 
 
 def declared_percentage(serving: str) -> str:

@@ -8,17 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._kube.overlay import overlay
-from .._serving.shape import CONTAINER, reference
+from .._serving.shape import reference
 from . import words
 from .lint import seconds
 from .meaning import Gate, Meaning, Model, gates, models, savings
 from .read import Component, Document, Step
 
 Variables = dict[str, Any]
-
-TRAIT_ADDONS = {"arms-logging": "loongcollector", "arms-metrics": "arms-prometheus"}
-"""What collects for a trait. Metrics are scraped by the annotations that every predictor has."""
 
 
 def lower(meaning: Meaning) -> Variables:
@@ -122,6 +118,7 @@ def _training(meaning: Meaning) -> Variables:
             "tfReplicaSpecs": properties["tfReplicaSpecs"],
         }
         job |= {key: properties[key] for key in ("parameters", "runPolicy") if key in properties}
+        job |= {"traits": [dict(each) for each in component.traits]} if component.traits else {}
         jobs.append(job)
         namespace = _namespace(meaning, component)
         spread |= {"training_namespace": namespace} if namespace else {}
@@ -156,26 +153,18 @@ def _serving(meaning: Meaning, environments: dict[str, Variables]) -> None:
         variables |= {
             "serving_name": component.name,
             "serving_model": reference(properties["predictors"][0]["modelVersion"]).name,
-            "serving_predictors": [_predictor(each, component) for each in properties["predictors"]],
+            "serving_predictors": [dict(each) for each in properties["predictors"]],
             **_timeout(meaning, "tfserving"),
         }
         namespace = _namespace(meaning, component)
         variables |= {"serving_namespace": namespace} if namespace else {}
         variables |= {f"serving_{key}": properties[key] for key in ("endpoint", "image", "route") if key in properties}
-        variables |= {"cluster_addons": [{"name": TRAIT_ADDONS[trait]} for trait in component.traits]}
+        variables |= {"serving_traits": [dict(each) for each in component.traits]} if component.traits else {}
         gate = next((each for each in gates(meaning.design) if step in each.guarded), None)
         if gate:
             variables |= {"serving_gate": gate.step.name, **({"rehearsed_in": before} if before else {})}
         before = environment
         environments[environment] = variables
-
-
-def _predictor(given: Mapping[str, Any], component: Component) -> Variables:
-    if "arms-logging" not in component.traits:
-        return dict(given)
-    variable = {"name": f"aliyun_logs_{component.name}", "value": "stdout"}  # loongcollector reads it off the container
-    template = {"spec": {"containers": [{"name": CONTAINER, "env": [variable]}]}}
-    return {**given, "template": overlay(template, given.get("template") or {})}
 
 
 # -- what several share ------------------------------------------------------------------------------------------------

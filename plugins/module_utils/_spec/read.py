@@ -64,7 +64,7 @@ class Component:
     type: str
     value: Value
     properties: Value
-    traits: tuple[str, ...]
+    traits: tuple[Mapping[str, Any], ...]  # type, and what its properties say
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +138,11 @@ def surely(found: str, allowed: Iterable[str]) -> str | None:
     return by_fold[close[0]] if len(close) == 1 else None
 
 
+def _trait(value: Value) -> dict[str, Any]:
+    properties = value.find("properties")
+    return {"type": value.say("type"), **(properties.plain() if properties else {})}
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -160,7 +165,7 @@ class _Reader:
     def _component(self, value: Value) -> Component:
         kind = self._type(value, words.PROPERTIES)
         properties = self._properties(value, words.PROPERTIES.get(kind), kind)
-        traits = tuple(each.say("type") for each in _items(value.find("traits")))
+        traits = tuple(_trait(each) for each in _items(value.find("traits")))
         return Component(value.say("name"), kind, value, properties, traits)
 
     def _step(self, value: Value) -> Step:

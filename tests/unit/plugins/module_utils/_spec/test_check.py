@@ -125,9 +125,8 @@ def test_variables_of_the_page() -> None:
         "evaluate-model",
     )
     assert "serving_gate" not in dev
-    assert prod["cluster_addons"] == [{"name": "arms-prometheus"}, {"name": "loongcollector"}]
-    container = prod["serving_predictors"][0]["template"]["spec"]["containers"][0]
-    assert container["env"] == [{"name": "aliyun_logs_digits-prod", "value": "stdout"}]
+    assert prod["serving_traits"] == [{"type": "arms-metrics"}, {"type": "arms-logging"}]
+    assert "serving_traits" not in dev
     assert variables["saved_jobs"] == ["digits-baseline", "digits-wide"]
     assert variables["serving_environments"] == ["dev", "prod"]
     assert variables["gates"]["evaluate-model"] == {"message": "Is it better than what serves today?"}

@@ -1,0 +1,119 @@
+"""Traits in the inventory alone: the playbooks train and serve do all of it, and status shows what is measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import RunTasks
+from tests.integration.site import Site, trained_model
+from tests.integration.test_tfserving import ok
+
+pytestmark = pytest.mark.sandbox
+
+LOGGING = {"type": "arms-logging"}
+MONITORS = "podmonitors,prometheusrules"
+COLLECTIONS = "clusteraliyunpipelineconfigs"
+
+
+@pytest.fixture
+def site(sandbox: dict[str, Any], run_tasks: RunTasks, tmp_path: Path) -> Iterator[Site]:
+    """A path of its own: production is observed by resources, development has no addon and is logged by variables."""
+    addons = [
+        {"mlops.ack.ack_addon": {**sandbox["cs"], "cluster_name": "ml-prod", "name": name, "wait_timeout": 900}}
+        for name in ("arms-prometheus", "loongcollector")
+    ]
+    for result in run_tasks(addons, timeout_s=1800):
+        ok(result)
+    name = f"t-traits-{uuid.uuid4().hex[:4]}"
+    site = Site(name, tmp_path / name, trained_model(tmp_path / "model", sandbox), sandbox, time_factor=0.1)
+    own = {
+        "training": {"training_jobs": _with_traits(site)},
+        "prod": {"serving_traits": [LOGGING], "serving_predictors": _observed(site, "prod")},
+        "dev": {"serving_traits": [LOGGING]},
+    }
+    for group, variables in own.items():
+        (site.inventory / f"group_vars/{group}/zzz_traits.yml").write_text(json.dumps(variables))
+    yield site
+    site.close()
+
+
+def _own(site: Site, group: str) -> dict[str, Any]:
+    import yaml
+
+    return dict(yaml.safe_load((site.inventory / f"group_vars/{group}/zz_own.yml").read_text()))
+
+
+def _with_traits(site: Site) -> list[dict[str, Any]]:
+    (job,) = _own(site, "training")["training_jobs"]
+    (container,) = job["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"]
+    container["command"] = ["sh", "-c", "echo copying a model; sleep 2; cp -r $DATASET_DIR/output/. $OUTPUT_DIR/"]
+    return [{**job, "traits": [LOGGING]}]
+
+
+def _observed(site: Site, group: str) -> list[dict[str, Any]]:
+    (predictor,) = _own(site, group)["serving_predictors"]
+    return [{**predictor, "traits": [{"type": "arms-metrics"}]}]
+
+
+def ask(site: Site, number: int) -> None:
+    golden = json.loads((site.data / "output/golden.json").read_text())
+    body = json.dumps(golden["request"]).encode()
+    for _number in range(number):
+        request = urllib.request.Request(
+            f"http://198.18.0.11/v1/models/{site.name}:predict", body, {"Host": f"{site.name}.ack.test"}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+
+def test_what_the_inventory_names_is_observed_from_training_to_the_status_page(site: Site) -> None:
+    site.run("site")
+    named = site.kubectl("prod", "-n", site.name, "get", MONITORS, "-o", "name").split()
+    assert named == [
+        f"podmonitor.monitoring.coreos.com/tfserving-{site.name}",
+        f"prometheusrule.monitoring.coreos.com/tfserving-{site.name}",
+    ]
+    collected = site.kubectl("prod", "get", COLLECTIONS, "-o", "name")
+    assert f"{site.name}-tfserving-{site.name}" in collected
+    assert f"{site.name}-tfjob-" not in collected, "of a job that has ended nothing is left"
+    containers = "jsonpath={.items[*].spec.template.spec.containers[0].env[*].name}"
+    variables = site.kubectl("dev", "-n", site.name, "get", "deployments", "-o", containers).split()
+    assert f"aliyun_logs_{site.name}-{site.name}" in variables
+    assert (site.folder / f"reports/tfserving-{site.name}.json").exists(), "the dashboard, for import"
+
+    first = site.take_events()
+    open("/tmp/ev1.json","w").write(json.dumps(first))
+    site.run("site")
+    open("/tmp/ev2.json","w").write(site.events.read_text())
+    assert [event["task"] for event in site.take_events() if event["changed"]] == []
+
+    ask(site, 40)
+    site.run("status")
+    document = json.loads((site.folder / "reports/status.json").read_text())
+    prod, dev = (
+        next(each for each in document["serving"] if each["environment"] == name)["observed"] for name in ("prod", "dev")
+    )
+    assert prod["absent"] == {}
+    assert prod["logs"]["newest"]["pod"].startswith(f"{site.name}-only-")
+    assert prod["predictors"]["only"]["up"] == 1
+    assert prod["predictors"]["only"]["declared_percentage"] == 100
+    assert dev["predictors"] is None
+    assert dev["absent"] == {"metrics": "it has no trait arms-metrics"}
+    assert dev["logs"]["arrive"], "by the variables of its containers"
+    table = (site.folder / "reports/status.txt").read_text()
+    assert re.search(rf"^dev +{site.name}/only +absent +absent .* newest ", table, re.M), table
+    page = (site.folder / "reports/status.html").read_text()
+    assert "Logs arrive" in page and "absent" in page
+    assert not re.search(r"""(src|href)=|url\(""", page), "a page that needs nothing else"
+
+    (site.inventory / "group_vars/prod/zzz_traits.yml").write_text(json.dumps({"serving_traits": []}))
+    site.run("serve", "--limit", "prod")
+    assert site.kubectl("prod", "-n", site.name, "get", MONITORS, "-o", "name") == ""
+    assert site.name not in site.kubectl("prod", "get", COLLECTIONS, "-o", "name")

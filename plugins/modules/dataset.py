@@ -39,14 +39,23 @@ options:
       - Where the bucket holds something else, the failure says which objects are missing, altered or added.
     type: str
   mode:
-    description: How the dataset comes to the training job. V(load) copies it into the volume.
+    description:
+      - How the dataset comes to the training job. V(load) copies it into the volume, and needs O(namespace), O(volume)
+        and O(image).
+      - V(name) only names and records it. No cluster is asked.
     type: str
-    choices: [load]
+    choices: [load, name]
     default: load
+  namespace:
+    description: Namespace of the volume, and of the job that loads.
+    type: str
+  volume:
+    description:
+      - "A Kubernetes volume source, for example C({persistentVolumeClaim: {claimName: training}})."
+    type: dict
   image:
     description: Image of the job that loads. Any with C(python3) (3.7 or later); that of the training job will do.
     type: str
-    required: true
   wait_timeout:
     description: Seconds the whole may take. What was loaded by then is not loaded again by the next run.
     type: int
@@ -89,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dataset:
-  description: The dataset that is in the volume.
+  description: The dataset, which is in the volume unless O(mode=name).
   returned: success
   type: dict
   contains:
@@ -129,11 +138,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._training.volume import 
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
+    loads = params["mode"] == "load"
     dataset = Dataset(
-        connect(params, context),
+        connect(params, context) if loads else None,
         OssSource(params, context, **params["s3"]),
         open_store(params, context),
-        place(params),
+        place(params) if loads else None,
         params["name"],
         Deadline(params["wait_timeout"], context.clock),
         context,
@@ -156,10 +166,12 @@ MODULE = Module(
             "options": {"bucket": {"type": "str", "required": True}, "prefix": {"type": "str", "default": ""}},
         },
         "digest": {"type": "str"},
-        "mode": {"type": "str", "choices": ["load"], "default": "load"},
+        "mode": {"type": "str", "choices": ["load", "name"], "default": "load"},
+        **{name: {**TRANSFER[name], "required": False} for name in ("namespace", "volume", "image")},
         "wait_timeout": {"type": "int", "default": 1800},
     },
     run,
+    {"required_if": [["mode", "load", ["namespace", "volume", "image"]]]},
 )
 
 

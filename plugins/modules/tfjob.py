@@ -97,6 +97,29 @@ options:
   output_path:
     description: Folder of the volume that is mounted at C(/mnt/output); its place is in E(OUTPUT_DIR).
     type: str
+  checkpoint:
+    description:
+      - A folder of O(volume) that is mounted at C(/mnt/checkpoint); its place is in E(CHECKPOINT_DIR). The program writes
+        its checkpoints there, each whole (under another name first, then renamed), and goes on from the newest it finds.
+      - While the job runs, and when it is given up, what is there is kept in O(store), under
+        C(runs/<run_id>/checkpoints/). A new job whose folder is empty gets the last one of the run first, also in another
+        cluster.
+    type: dict
+    suboptions:
+      path:
+        description: The folder.
+        type: str
+        required: true
+      every:
+        description: Seconds between two checkpoints that are kept.
+        type: int
+        default: 300
+      image:
+        description: Image of the jobs that move them, any with C(python3) (3.7 or later); that of the training when unset.
+        type: str
+      pod_oss_endpoint:
+        description: Address at which pods reach OSS, with its scheme; O(oss_endpoint) when unset.
+        type: str
   parameters:
     description:
       - Environment variables of the container C(tensorflow) of every replica.
@@ -126,6 +149,10 @@ options:
     description: Seconds a pod may find no node. Give an autoscaler the time it needs.
     type: int
     default: 300
+  unreachable_timeout:
+    description: Seconds for which the cluster may not answer while the job is waited for.
+    type: int
+    default: 120
   on_timeout:
     description:
       - What happens to a job that has not ended when the wait has, by O(wait_timeout) or because a pod cannot run.
@@ -271,6 +298,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._kube.client import Kube
 from ansible_collections.mlops.ack.plugins.module_utils._kube.placement import RESOURCE_POLICY
 from ansible_collections.mlops.ack.plugins.module_utils._oss.lock import LOCK, use_lock
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import STORE, open_store
+from ansible_collections.mlops.ack.plugins.module_utils._training.checkpoint import checkpoints
 from ansible_collections.mlops.ack.plugins.module_utils._training.render import Wish, run_policy
 from ansible_collections.mlops.ack.plugins.module_utils._training.tfjob import Patience, TrainingJob
 
@@ -289,6 +317,7 @@ def wish(params: Params, client: KubeClient) -> Wish:
         params["output_path"],
         params["parameters"],
         bursts and client.serves(RESOURCE_POLICY),
+        (params["checkpoint"] or {}).get("path"),
     )
 
 
@@ -299,10 +328,14 @@ def desired(params: Params) -> State:
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
     deadline = Deadline(params["wait_timeout"], context.clock)
-    patience = Patience(deadline, params["wait"], params["unschedulable_timeout"], params["on_timeout"])
+    limits = (params["unschedulable_timeout"], params["on_timeout"], params["unreachable_timeout"])
+    patience = Patience(deadline, params["wait"], *limits)
     store = open_store(params, context) if params["store"] else None
     client = connect(params, context)
-    job = TrainingJob(client, wish(params, client), patience, context, store=store, retry_failed=params["retry_failed"])
+    wanted = wish(params, client)
+    kept = checkpoints(params, client, store, wanted, context)
+    retry = params["retry_failed"]
+    job = TrainingJob(client, wanted, patience, context, store=store, retry_failed=retry, checkpoints=kept)
     try:
         return reconcile(job, desired(params), context)
     except Failure as failure:
@@ -337,7 +370,17 @@ MODULE = Module(
         "dataset_path": {"type": "str"},
         "output_path": {"type": "str"},
         "parameters": {"type": "dict"},
+        "checkpoint": {
+            "type": "dict",
+            "options": {
+                "path": {"type": "str", "required": True},
+                "every": {"type": "int", "default": 300},
+                "image": {"type": "str"},
+                "pod_oss_endpoint": {"type": "str"},
+            },
+        },
         "unschedulable_timeout": {"type": "int", "default": 300},
+        "unreachable_timeout": {"type": "int", "default": 120},
         "on_timeout": {"type": "str", "choices": ["suspend", "delete", "keep"], "default": "suspend"},
         "retry_failed": {"type": "bool", "default": False},
     },
@@ -347,7 +390,7 @@ MODULE = Module(
             ["state", "present", ["tf_replica_specs"]],
             ["state", "suspended", ["tf_replica_specs"]],
         ],
-        "required_by": {"dataset_path": ["volume"], "output_path": ["volume"]},
+        "required_by": {"dataset_path": ["volume"], "output_path": ["volume"], "checkpoint": ["volume", "store"]},
     },
 )
 

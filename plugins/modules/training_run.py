@@ -51,6 +51,11 @@ options:
       size:
         description: Bytes of all its files, for the record.
         type: int
+  attempts:
+    description: The environments that were tried, RV(mlops.ack.training_attempt#module:attempts), for the record.
+    type: list
+    elements: dict
+    default: []
   created_by:
     description: Who trained it, for the record. In AWX the launcher, elsewhere the login name, when unset.
     type: str
@@ -119,6 +124,12 @@ run:
       type: dict
       returned: always
       sample: {name: digits, digest: "sha256:5d1a6f", count: 2, size: 263211}
+    attempts:
+      description: The environments that were tried, in order, and why each was left; empty where there was no choice.
+      type: list
+      elements: dict
+      returned: always
+      sample: []
     conditions: {description: What the operator says., type: list, elements: dict, returned: always, sample: []}
     output:
       description: All files, with digest, count, size and for each its path, size and sha256.
@@ -178,6 +189,7 @@ def run(params: Params, context: Context) -> Outcome:
             params["dataset"],
             params["created_by"] or user(context),
             launcher(context),
+            params["attempts"],
         ),
         params["output_path"],
         Deadline(params["wait_timeout"], context.clock),
@@ -208,6 +220,7 @@ MODULE = Module(
                 "size": {"type": "int"},
             },
         },
+        "attempts": {"type": "list", "elements": "dict", "default": []},
         "created_by": {"type": "str"},
         "output_path": {"type": "str", "required": True},
         "wait_timeout": {"type": "int", "default": 1800},

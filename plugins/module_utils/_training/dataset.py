@@ -64,16 +64,18 @@ class Loaded(NamedTuple):
 
 
 class Dataset(Resource):
-    """Result: name, digest, count, size (bytes), path (in the volume), manifest_key (in the store)."""
+    """Result: name, digest, count, size (bytes), path (in the volume), manifest_key (in the store). Without cluster and
+    place it is named and recorded, and loaded nowhere.
+    """
 
     kind = "dataset"
 
     def __init__(
         self,
-        cluster: jobs.Cluster,
+        cluster: jobs.Cluster | None,
         source: Source,
         store: Store,
-        place: jobs.Place,
+        place: jobs.Place | None,
         name: str,
         deadline: Deadline,
         context: Context,
@@ -121,10 +123,8 @@ class Dataset(Resource):
     def observe(self) -> State:
         """Which parts of the dataset of this digest are there, each as a fact."""
         now = digest(self._files)
-        self._volume = identity(self._cluster, self._place)
-        remembered = (self._cluster.get(self._config_map) or {}).get("data") or {}
         return Loaded(
-            in_volume=self._entry(now) in remembered,
+            in_volume=self._is_in_volume(now),
             recorded=self._is_listed or records.read(self._store, manifest_key(self._name, now)) is not None,
             listed=self._is_listed,
         )._asdict()
@@ -141,14 +141,15 @@ class Dataset(Resource):
     def apply(self, plan: Plan) -> None:
         """Load, then record: what could not be loaded as promised is never on record."""
         wanted: Mapping[str, Any] = plan.after or {}
-        if not plan.work.in_volume:
-            self._load(wanted)
+        into = None if plan.work.in_volume or not (self._cluster and self._place) else (self._cluster, self._place)
+        if into:
+            self._load(*into, wanted)
         record = {"schema": MANIFEST_SCHEMA, "name": self._name, **manifest(self._files)}
         records.write_once(self._store, wanted["manifest_key"], record)
         listing = {"schema": LISTING_SCHEMA, "source": self._source.name, "digest": wanted["digest"]}
         records.write_once(self._store, self._listing_key, listing)
-        if not plan.work.in_volume:
-            self._remember(wanted)
+        if into:
+            self._remember(*into, wanted)
         self._is_listed = True
 
     def verify(self, plan: Plan, desired: State) -> State:
@@ -224,7 +225,15 @@ class Dataset(Resource):
 
     # -- the volume ----------------------------------------------------------------------------------------------------
 
-    def _load(self, wanted: Mapping[str, Any]) -> None:
+    def _is_in_volume(self, now: str) -> bool:
+        """Whether this dataset was loaded; where nobody asks for a volume, nothing is missing there."""
+        if not (self._cluster and self._place):
+            return True
+        self._volume = identity(self._cluster, self._place)
+        remembered = (self._cluster.get(self._config_map(self._place)) or {}).get("data") or {}
+        return self._entry(now) in remembered
+
+    def _load(self, cluster: jobs.Cluster, place: jobs.Place, wanted: Mapping[str, Any]) -> None:
         expires_s = min(LONGEST_URL_S, int(self._deadline.remaining) + URL_SLACK_S)
         files = tuple(
             {**file._asdict(), "key": file.path, "url": self._source.url(file.path, expires_s)} for file in self._files
@@ -232,23 +241,22 @@ class Dataset(Resource):
         work = jobs.Transfer(
             jobs.name(f"mlops-load-{self._name}", wanted["digest"], self._volume), "load", wanted["path"], files
         )
-        jobs.run(self._cluster, self._place, work, self._deadline, self._context)
+        jobs.run(cluster, place, work, self._deadline, self._context)
 
-    @property
-    def _config_map(self) -> Ref:
-        return Ref(CONFIG_MAP, self._place.namespace, f"mlops-dataset-{self._name}")
+    def _config_map(self, place: jobs.Place) -> Ref:
+        return Ref(CONFIG_MAP, place.namespace, f"mlops-dataset-{self._name}")
 
     def _entry(self, now: str) -> str:
         return f"{now.partition(':')[2][:12]}.{self._volume}"
 
-    def _remember(self, wanted: Mapping[str, Any]) -> None:
-        ref = self._config_map
+    def _remember(self, cluster: jobs.Cluster, place: jobs.Place, wanted: Mapping[str, Any]) -> None:
+        ref = self._config_map(place)
         data = {self._entry(wanted["digest"]): json.dumps({"digest": wanted["digest"], "path": wanted["path"]})}
-        if self._cluster.get(ref) is None:
+        if cluster.get(ref) is None:
             head = {"name": ref.name, "namespace": ref.namespace, "labels": jobs.LABELS}
-            self._cluster.create(ref, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": data})
+            cluster.create(ref, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": data})
         else:
-            self._cluster.merge(ref, {"data": data})
+            cluster.merge(ref, {"data": data})
 
 
 def manifest_key(name: str, digest_text: str) -> str:

@@ -23,6 +23,7 @@ JOB, POD, SECRET = kind_of("batch/v1", "Job"), kind_of("v1", "Pod"), kind_of("v1
 
 MOUNT = "/mnt/volume"
 REQUESTS = "/mnt/requests"
+WRITING = ("load", "snap")
 LABELS = {"app.kubernetes.io/managed-by": "mlops.ack"}
 FILES_PER_SECRET = 4000  # about 200 bytes each when compressed; a Secret holds 1 MiB
 KEPT_S = 600  # a Job of a run that was killed removes itself, and its Secret, after this
@@ -60,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """verb: load, list or send. folder: relative to the volume. files: requests of `transfer.py`, with signed URLs."""
+    """verb: load, list, snap or send. folder: relative to the volume. files: requests of `transfer.py`, with signed URLs."""
 
     name: str
     verb: str
@@ -103,7 +104,7 @@ def name(prefix: str, *inputs: object) -> str:
 def manifest(place: Place, work: Transfer, deadline: Deadline) -> Object:
     """The Job, suspended: it starts when its Secrets are there, and they belong to it from their first moment."""
     arguments = [work.verb, f"{MOUNT}/{work.folder}", *([REQUESTS] if work.files else [])]
-    mounts: list[Object] = [{"name": "volume", "mountPath": MOUNT, "readOnly": work.verb != "load"}]
+    mounts: list[Object] = [{"name": "volume", "mountPath": MOUNT, "readOnly": work.verb not in WRITING}]
     volumes: list[Object] = [{"name": "volume", **place.volume}]
     if work.files:
         parts = range(len(_parts(work)))

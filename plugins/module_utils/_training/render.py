@@ -35,8 +35,8 @@ PARAMETERS = "mlops.ack/parameters"  # annotation: what the environment was made
 LABELS = {"app.kubernetes.io/managed-by": "mlops.ack"}
 
 VOLUME = "mlops-data"
-DATASET_DIR, OUTPUT_DIR = "/mnt/dataset", "/mnt/output"
-RESERVED = ("DATASET_DIR", "OUTPUT_DIR", "RUN_ID", "TF_CONFIG")
+DATASET_DIR, OUTPUT_DIR, CHECKPOINT_DIR = "/mnt/dataset", "/mnt/output", "/mnt/checkpoint"
+RESERVED = ("CHECKPOINT_DIR", "DATASET_DIR", "OUTPUT_DIR", "RUN_ID", "TF_CONFIG")
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RUN_ID = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -68,6 +68,7 @@ class Wish(NamedTuple):
     output_path: str | None = None
     parameters: Mapping[str, Any] | None = None
     by_policy: bool = False  # the cluster knows ResourcePolicy
+    checkpoint_path: str | None = None
 
 
 def manifest(wish: Wish, dialect: Dialect, *, suspended: bool = False) -> Object:
@@ -247,18 +248,21 @@ def _limits(template: Mapping[str, Any]) -> set[str]:
     return {name for each in containers for name in (each.get("resources") or {}).get("limits") or {}}
 
 
+FIELDS = {"DATASET_DIR": "dataset_path", "OUTPUT_DIR": "output_path", "CHECKPOINT_DIR": "checkpoint.path"}
+"""The option by which a folder is mounted, by the variable that names its place."""
+
+
 def _equip(field: str, container: Mapping[str, Any], wish: Wish) -> Object:
     environment = variables(wish.parameters)
     mounts: list[Object] = []
     for path, place, variable, is_read_only in (
         (wish.dataset_path, DATASET_DIR, "DATASET_DIR", True),
         (wish.output_path, OUTPUT_DIR, "OUTPUT_DIR", False),
+        (wish.checkpoint_path, CHECKPOINT_DIR, "CHECKPOINT_DIR", False),
     ):
         if wish.volume and path:
             if path.startswith("/") or ".." in path.split("/"):
-                raise _invalid(
-                    variable.removesuffix("_DIR").lower() + "_path", path, "needs a path relative to the volume"
-                )
+                raise _invalid(FIELDS[variable], path, "needs a path relative to the volume")
             environment[variable] = place
             mounts.append({"name": VOLUME, "mountPath": place, "subPath": path, "readOnly": is_read_only})
     environment["RUN_ID"] = wish.run_id

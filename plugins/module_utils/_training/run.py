@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._core.context import Context
@@ -37,7 +37,7 @@ Event = dict[str, Any]
 
 class Inputs(NamedTuple):
     """What went in. job: as `state.summary` gives it (or parts of it). dataset: name and digest, and what else is known
-    of it. launched: what `launcher` tells.
+    of it. launched: what `launcher` tells. attempts: the environments that were tried, as `attempts.told` gives them.
     """
 
     run_id: str
@@ -46,6 +46,7 @@ class Inputs(NamedTuple):
     dataset: Mapping[str, Any]
     created_by: str | None = None
     launched: Mapping[str, Any] | None = None
+    attempts: Sequence[Mapping[str, Any]] = ()
 
 
 class TrainingRun(Resource):
@@ -84,6 +85,7 @@ class TrainingRun(Resource):
             "job": {key: job.get(key) for key in ("name", "image", "image_id", "replicas", "parameters", "log_keys")},
             "dataset": {key: value for key, value in dataset.items() if value is not None},
             "conditions": list(job.get("conditions") or []),
+            "attempts": list(self._inputs.attempts),
             "output": None,
             "model": None,
             "evaluation": None,

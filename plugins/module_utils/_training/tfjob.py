@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from .._kube.kinds import Ref
 from .._kube.placement import RESOURCE_POLICY
 from .._oss.store import Store
 from . import dialect, logs
+from .checkpoint import Checkpoints
 from .render import RUN_LABEL, Dialect, Wish, manifest, placements, pod_names, policies
 from .state import TERMINAL, is_suspended, predicted, state, summary
 from .watch import WAIT, Watch, has_run
@@ -29,12 +30,15 @@ OnTimeout = Literal["suspend", "delete", "keep"]
 
 @dataclass(frozen=True)
 class Patience:
-    """How long, and what then. wait: else the job is only made. unschedulable_s: how long a pod may find no node."""
+    """How long, and what then. wait: else the job is only made. unschedulable_s: how long a pod may find no node.
+    unreachable_s: how long the API server may not answer while a job is waited for.
+    """
 
     deadline: Deadline
     wait: bool
     unschedulable_s: float
     on_timeout: OnTimeout
+    unreachable_s: float = 0.0
 
 
 class TrainingJob(Resource):
@@ -52,7 +56,9 @@ class TrainingJob(Resource):
         *,
         store: Store | None = None,
         retry_failed: bool = False,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
+        self._checkpoints = checkpoints
         self._cluster, self._wish, self._patience, self._context = cluster, wish, patience, context
         self._store, self._retry_failed = store, retry_failed
         self._live: dict[str, Any] | None = None
@@ -135,6 +141,8 @@ class TrainingJob(Resource):
         fields = {change.field for change in plan.changes}
         if plan.action == "delete" or (plan.action == "create" and self._live is not None):
             self._delete()
+        if plan.action == "create" and self._checkpoints:
+            self._checkpoints.restore(self._patience.deadline)
         if plan.action == "create" or any(field.startswith("metadata.") for field in fields):
             written = apply.plan_objects(self._cluster, [*policies(self._wish), plan.work], self._wish.namespace)
             apply.apply_objects(self._cluster, written, self._context, self._patience.deadline)
@@ -163,16 +171,19 @@ class TrainingJob(Resource):
 
     def _wait(self, watch: Watch) -> Mapping[str, Any]:
         try:
-            seen = until(
-                WAIT, watch.look, self._patience.deadline, self._context, what=str(self._ref), explain=watch.explain
-            )
+            look = self._look_of(watch)
+            seen = until(WAIT, look, self._patience.deadline, self._context, what=str(self._ref), explain=watch.explain)
         except Failure as failure:
+            if failure.code == "Unreachable":
+                raise
             watch.collect()
             self._save(watch)
             live = self._find()
             is_over = live is None or state(live) in TERMINAL
-            if not is_over and failure.code not in ("JobSuspended", "Unreachable"):
+            if not is_over and failure.code != "JobSuspended":
                 failure = self._give_up(failure, watch)
+                if self._checkpoints:
+                    self._checkpoints.keep_last()
             elif live and state(live) == "failed":
                 failure.hint += " Then set retry_failed to try the same job again."
             if live:
@@ -182,6 +193,25 @@ class TrainingJob(Resource):
         self._save(watch)
         job: Mapping[str, Any] = seen.value
         return job
+
+    def _look_of(self, watch: Watch) -> Callable[[], Seen]:
+        """A look that keeps checkpoints, and outlives an API server that is away for a while."""
+        answered = self._context.clock()
+
+        def look() -> Seen:
+            nonlocal answered
+            try:
+                seen = watch.look()
+            except Failure as failure:
+                if failure.code != "Unreachable" or self._context.clock() - answered >= self._patience.unreachable_s:
+                    raise
+                return Seen("unreachable", failure.message)
+            if self._checkpoints and seen.state == "running":
+                self._checkpoints.keep_when_due()
+            answered = self._context.clock()
+            return seen
+
+        return look
 
     def _give_up(self, failure: Failure, watch: Watch) -> Failure:
         """A job that nobody waits for any more must not go on billing."""

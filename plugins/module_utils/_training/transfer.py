@@ -4,6 +4,8 @@
 
     python3 -c SOURCE load ROOT REQUESTS    the listed files are in ROOT afterwards, checked byte by byte
     python3 -c SOURCE list ROOT             one line for each file below ROOT
+    python3 -c SOURCE snap ROOT.kept        ROOT as it is now is in ROOT.kept, and is listed: files that are replaced
+                                            meanwhile stay as they were; hidden ones are left out
     python3 -c SOURCE send ROOT REQUESTS    the listed files of ROOT are at their URLs afterwards
 
 REQUESTS is a folder of *.json.gz, each a list of {path, size, sha256, md5 (send), url, key}. ROOT begins with the mount
@@ -35,6 +37,7 @@ THREADS = 8
 TIMEOUT_S = 60
 SAY_EACH_S = 5
 DRAFT = ".mlops-draft-"
+SNAPSHOT = ".kept"
 LARGEST_PUT = 5 * 1024**3  # OSS takes no more in one PUT
 
 EXITS = {
@@ -225,6 +228,27 @@ def list_files(root: Path) -> None:
     say("done", files=count, bytes=total, written=0)
 
 
+def snap(root: Path) -> None:
+    """A link costs no space. Where the volume knows none, it is a copy."""
+    source = root.with_name(root.name[: -len(SNAPSHOT)])
+    if not source.is_dir():
+        raise Broken("MissingFile", f"The volume has no folder {source}.", path=str(source))
+    shutil.rmtree(str(root), ignore_errors=True)
+    root.mkdir(parents=True)
+    for path, place in walk(source):
+        if place.name.startswith("."):
+            continue
+        kept = inside(root, path)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(str(place), str(kept))
+        except FileNotFoundError:
+            continue  # replaced by a newer one
+        except OSError:
+            shutil.copyfile(str(place), str(kept))
+    list_files(root)
+
+
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
     """(path relative to root, place) of every regular file; links are not followed."""
     for place in root.rglob("*"):
@@ -281,8 +305,8 @@ def requests(folder: Path) -> list[dict[str, Any]]:
 def main(arguments: list[str]) -> int:
     verb, root = arguments[0], Path(arguments[1])
     try:
-        if verb == "list":
-            list_files(root)
+        if verb in ("list", "snap"):
+            {"list": list_files, "snap": snap}[verb](root)
         else:
             {"load": load, "send": send}[verb](root, requests(Path(arguments[2])))
     except Broken as broken:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import yaml
     from cryptography import x509
 
     MISSING = ""
@@ -21,6 +20,7 @@ except ImportError as error:  # said when a file must be judged
     MISSING = str(error)
 
 from .._core.context import Context
+from .._core.documents import document
 from .._core.failure import Failure
 from .._core.files import draft
 from .._core.preflight import need
@@ -182,12 +182,12 @@ class Kubeconfig(Resource):
 def judge(data: bytes) -> tuple[str, datetime | None]:
     """(server, end of the client certificate) of a kubeconfig's current context; no end where nothing tells it."""
     try:
-        config = yaml.safe_load(data)
+        config = document(data)
         context = _named(config, "contexts", config["current-context"])["context"]
         server = _named(config, "clusters", context["cluster"])["cluster"]["server"]
         pem = _named(config, "users", context["user"])["user"].get("client-certificate-data")
         until = x509.load_pem_x509_certificate(base64.b64decode(pem)).not_valid_after_utc if pem else None
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, StopIteration):
+    except (KeyError, TypeError, ValueError, StopIteration):
         return "", None  # not a kubeconfig that we understand: it is replaced
     return str(server), until
 

@@ -17,7 +17,7 @@ def documents(text: str | bytes) -> list[Any]:
         need("PyYAML", str(error))
         raise
     try:
-        return list(yaml.safe_load_all(text))
+        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

@@ -13,17 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-try:
-    import yaml
-
-    MISSING = ""
-except ImportError as error:  # said when a file must be read
-    MISSING = str(error)
-
 from .._core.context import Context
+from .._core.documents import document
 from .._core.failure import Failure
 from .._core.files import draft
-from .._core.preflight import need
 from .._core.resource import Change, Plan, Resource, State
 from .kinds import Ref, kind_of
 
@@ -87,7 +80,6 @@ class AccountKubeconfig(Resource):
             self._uid = account["metadata"]["uid"]
         if not self._path.is_file():
             return None
-        need("PyYAML", MISSING)
         place, token = read(self._path.read_bytes())
         self._context.secrets.add(token)
         found = claims(token)
@@ -164,11 +156,11 @@ class AccountKubeconfig(Resource):
 def read(data: bytes) -> tuple[dict[str, Any], str]:
     """(cluster, token) of a kubeconfig's current context; empty where it is none, or has no token."""
     try:
-        config = yaml.safe_load(data)
+        config = document(data)
         context = _named(config, "contexts", config["current-context"])["context"]
         cluster = _named(config, "clusters", context["cluster"])["cluster"]
         return dict(cluster), str(_named(config, "users", context["user"])["user"]["token"])
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, StopIteration):
+    except (KeyError, TypeError, ValueError, StopIteration):
         return {}, ""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
+from tests.integration.processes import descendants
 from tests.integration.test_release import Load, ReleaseLab
 from tests.integration.test_tfserving import ok
 
@@ -32,8 +35,10 @@ class Company(ReleaseLab):
         self.kubectl("create", "namespace", self.dev)
         for number in (1, 2, 3):
             place = self.store / f"models/digits/versions/{number}/version.json"
-            record = {**json.loads(place.read_text()), "metrics": {"accuracy": 0.97}}
-            place.write_text(json.dumps({**record, "created": "2026-11-22T00:00:00Z", "run_id": f"run-{number}"}))
+            dataset = {"name": "digits", "digest": f"sha256:{number + 4:064x}", "count": 4, "size": 264712}
+            trained = {"run_id": f"run-{number}", "dataset": dataset, "trained_by": "carol"}
+            record = {**json.loads(place.read_text()), **trained, "metrics": {"accuracy": 0.96 + number / 100}}
+            place.write_text(json.dumps({**record, "created": "2026-11-22T00:00:00Z"}))
 
     def write(self, dev: int, prod: int, **more: Any) -> None:
         """An inventory whose environments serve these versions; `more` is production's."""
@@ -48,6 +53,7 @@ class Company(ReleaseLab):
             "serving_model": "digits",
             "serving_image": self.images["serving"],
             "serving_wait_timeout": 240,
+            "training_jobs": [{"modelVersion": {"modelName": "digits"}}],  # what `status` tells about
         }
         route = {"gateway": {"name": "contour", "namespace": "projectcontour"}}
         hosts = {
@@ -66,29 +72,51 @@ class Company(ReleaseLab):
                 **more,
             },
         }
+        for variables in hosts.values():  # None: the inventory does not name it
+            for name in [name for name, value in variables.items() if value is None]:
+                del variables[name]
         groups = {name: {"hosts": {f"{name}-cluster": variables}} for name, variables in hosts.items()}
         self.inventory.mkdir(exist_ok=True)
         text = yaml.safe_dump({"all": {"vars": common, "children": groups}})
         (self.inventory / "hosts.yml").write_text(text.replace("!!python", ""))
 
-    def play(self, book: str, *words: str, inventory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def bare(self) -> Path:
+        """The same inventory, which knows where production is and nothing of what it serves."""
+        variables = yaml.safe_load((self.inventory / "hosts.yml").read_text())
+        for key in ("serving_predictors", "serving_route", "serving_gate", "serving_steps"):
+            variables["all"]["children"]["prod"]["hosts"]["prod-cluster"].pop(key, None)
+        del variables["all"]["vars"]["serving_image"]
+        folder = self.folder / "bare"
+        folder.mkdir()
+        (folder / "hosts.yml").write_text(yaml.safe_dump(variables))
+        return folder
+
+    def start(self, book: str, *words: str, inventory: Path | None = None) -> subprocess.Popen[str]:
         name = book if book.endswith(".yml") else f"mlops.ack.{book}"
-        command = [str(PLAYBOOK), "-i", str(inventory or self.inventory), name, *words]
-        environment = ansible_environment(USER="alice")
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL, check=False
+        return subprocess.Popen(
+            [str(PLAYBOOK), "-i", str(inventory or self.inventory), name, *words],
+            env=ansible_environment(USER="alice"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
+    def play(self, book: str, *words: str, inventory: Path | None = None) -> tuple[int, str]:
+        run = self.start(book, *words, inventory=inventory)
+        output, _errors = run.communicate(timeout=500)
+        return run.returncode, output
+
     def done(self, book: str, *words: str, inventory: Path | None = None) -> str:
-        found = self.play(book, *words, inventory=inventory)
-        assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
-        return found.stdout
+        code, output = self.play(book, *words, inventory=inventory)
+        assert code == 0, output[-6000:]
+        return output
 
     def refused(self, book: str, *words: str) -> str:
-        found = self.play(book, *words)
-        assert found.returncode != 0, found.stdout[-6000:]
-        print(found.stdout[-3000:])  # shown where what follows fails
-        return " ".join(found.stdout.split())
+        code, output = self.play(book, *words)
+        assert code != 0, output[-6000:]
+        print(output[-3000:])  # shown where what follows fails
+        return " ".join(output.split())
 
     def approve(self, refusal: str) -> None:
         """What the gate printed, with bob's name and a reason."""
@@ -99,9 +127,23 @@ class Company(ReleaseLab):
         extra = {**words, "decision": "approve", "approver": "bob", "reason": "it did well"}
         self.done("decide", "-e", json.dumps(extra))
 
+    def status(self, name: str) -> dict[str, Any]:
+        """What the playbook `status` writes."""
+        self.done("status", "--limit", "prod", "-e", f"status_name={name}")
+        print((self.folder / f"reports/{name}.txt").read_text())
+        return json.loads((self.folder / f"reports/{name}.json").read_text())  # type: ignore[no-any-return]
+
     def releases(self) -> list[dict[str, Any]]:
         folder = self.store / "models/digits/environments/prod/releases"
         return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def serving(status: dict[str, Any]) -> dict[str, Any]:
+    """What serves in production, since when, by whose decision, trained on what."""
+    (release,) = (each for each in status["releases"] if each["environment"] == "prod")
+    (predictor,) = release["predictors"]
+    told = {key: predictor[key] for key in ("model_version", "since", "trained_by", "run_id")}
+    return {**told, "approved_by": release["decision"]["approvers"], "dataset": predictor["dataset"]["digest"]}
 
 
 @pytest.fixture
@@ -121,6 +163,7 @@ def test_production_serves_what_was_approved_and_goes_back_without_its_inventory
     company.approve(pending)
     company.done("serve", "--limit", "prod", "-e", "serving_reason=begin")
     assert company.weights() == {"digits-v1": 100}
+    before = company.status("before")
 
     # development goes on; production needs an approval for exactly that
     company.write(dev=2, prod=1)
@@ -147,6 +190,18 @@ def test_production_serves_what_was_approved_and_goes_back_without_its_inventory
     assert "Write it into the inventory" in told
     assert company.weights() == {"digits-v2": 100}
     assert company.releases()[1]["decision"]["approvers"] == ["bob"]
+    after = company.status("after")
+    for told_by_status, number in ((before, 1), (after, 2)):
+        assert serving(told_by_status) == {
+            "model_version": f"digits-v{number}",
+            "since": company.releases()[number - 1]["time"],
+            "approved_by": ["bob"],
+            "trained_by": "carol",
+            "run_id": f"run-{number}",
+            "dataset": f"sha256:{number + 4:064x}",
+        }
+    assert [each["state"] for each in before["models"]] == ["serving", "candidate", "candidate"]
+    assert [each["state"] for each in after["models"]] == ["retired", "serving", "candidate"]
 
     # and one that serves is refused outright
     place.write_text(json.dumps({**json.loads(honest), "model_digest": "sha256:00"}))
@@ -157,13 +212,7 @@ def test_production_serves_what_was_approved_and_goes_back_without_its_inventory
     place.write_text(honest)
 
     # back, from a machine that knows where the environment is and nothing of what it served
-    bare = company.folder / "bare"
-    bare.mkdir()
-    variables = yaml.safe_load((company.inventory / "hosts.yml").read_text())
-    for key in ("serving_predictors", "serving_route", "serving_gate"):
-        del variables["all"]["children"]["prod"]["hosts"]["prod-cluster"][key]
-    del variables["all"]["vars"]["serving_image"]
-    (bare / "hosts.yml").write_text(yaml.safe_dump(variables))
+    bare = company.bare()
     assert "reason is empty" in company.refused("rollback")
     with Load(company.host) as load:
         started = time.monotonic()
@@ -203,44 +252,60 @@ def test_production_serves_what_was_approved_and_goes_back_without_its_inventory
     ]
 
 
-@pytest.mark.long
-def test_a_promotion_in_steps_waits_in_the_middle(company: Company) -> None:
-    steps = [{"weight": 20, "pause": "person"}]
-    company.write(dev=2, prod=1, serving_steps=steps)
-    company.approve(company.refused("serve", "--limit", "prod"))
+def test_a_promotion_in_steps_waits_for_a_person_and_is_undone_when_its_controller_is_gone(company: Company) -> None:
+    company.write(dev=2, prod=1, serving_steps=[{"weight": 20, "pause": "person"}], serving_gate=None)
     company.done("serve", "--limit", "prod")
-    company.approve(company.refused("promote", "-e", "promote_version=digits-v2", "--limit", "prod"))
-    waiting = company.refused("promote", "-e", "promote_version=digits-v2", "--limit", "prod")
+    promote = ("promote", "--limit", "prod", "-e", "promote_version=digits-v2")
+    waiting = company.refused(*promote)
     assert "gate release-step of prod is pending" in waiting
     assert "mlops.ack.promote -e promote_version=digits-v2" in waiting
     assert company.weights() == {"digits-v1": 80, "digits-v2": 20}
     company.approve(waiting)
-    company.done("promote", "-e", "promote_version=digits-v2", "--limit", "prod")
+    company.done(*promote)
     assert company.weights() == {"digits-v2": 100}
-    company.done("rollback", "-e", "release=1", "-e", "reason=test")
+
+    company.write(dev=3, prod=2, serving_steps=[{"weight": 30, "pause": "10m"}], serving_gate=None)
+    gone = company.start("promote", "--limit", "prod", "-e", "promote_version=digits-v3")
+    try:
+        half = {"digits-v2": 70, "digits-v3": 30}
+        end = time.monotonic() + 300
+        while company.weights() != half:
+            assert time.monotonic() < end and gone.poll() is None, gone.communicate()[0][-6000:]
+            time.sleep(0.5)
+    finally:
+        for pid in [*descendants(gone.pid), gone.pid]:
+            os.kill(pid, signal.SIGKILL)
+        gone.communicate(timeout=60)
+    with Load(company.host) as load:
+        started = time.monotonic()
+        told = company.done("rollback", "-e", "reason=late", inventory=company.bare())
+        print(f"rollback {time.monotonic() - started:.1f} s, {len(load.answers)} requests, {len(load.failed)} failed")
+    assert "taken over" in told
+    assert load.failed == []
+    assert company.weights() == {"digits-v2": 100}
+    company.done("rollback", "-e", "release=1", "-e", "reason=test", inventory=company.folder / "bare")
     assert company.weights() == {"digits-v1": 100}
 
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/release.md"
 
 
-@pytest.mark.long
+SHORTER = {"interval: 10s": "interval: 4s", "pause: 5s": "pause: 1s"}
+
+
 def test_the_plays_of_the_page_do_what_it_says(company: Company) -> None:
-    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.S)]
+    text = PAGE.read_text()
+    for said, tried in SHORTER.items():
+        assert said in text
+        text = text.replace(said, tried)
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.S)]
     forward, back = ([play for play in block if "hosts" in play] for block in blocks if "hosts" in block[0])
     for name, plays in (("forward", forward), ("back", back)):
         (company.folder / f"{name}.yml").write_text(yaml.safe_dump(plays))
 
-    def serves(number: int) -> None:
-        company.write(dev=number, prod=number)
-        place = company.inventory / "hosts.yml"
-        inventory = yaml.safe_load(place.read_text())
-        del inventory["all"]["children"]["prod"]["hosts"]["prod-cluster"]["serving_gate"]
-        place.write_text(yaml.safe_dump(inventory))
-
-    serves(1)
+    company.write(dev=1, prod=1, serving_gate=None)
     company.done("serve", "--limit", "prod")
-    serves(2)
+    company.write(dev=2, prod=2, serving_gate=None)
     with Load(company.host) as load:
         told = company.done(str(company.folder / "forward.yml"))
         company.done(str(company.folder / "back.yml"))
@@ -251,7 +316,7 @@ def test_the_plays_of_the_page_do_what_it_says(company: Company) -> None:
         assert line in told
     assert company.weights() == {"digits-v1": 100}
     assert [(each["reason"], each["restores"]) for each in company.releases()] == [
-        ("", None),
+        (None, None),
         ("Knows the new handwriting", None),
         ("Nines are read as fours", 1),
     ]

@@ -88,7 +88,7 @@ RETURN = r"""
 addon:
   description:
     - The addon after the run; null when it is absent.
-    - In check mode, what only ACK can choose for a new one is null.
+    - In check mode, C(state) of a new one is null, and so are C(version) and C(config) where they are not set.
   returned: success
   type: dict
   sample:

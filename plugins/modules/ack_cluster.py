@@ -240,7 +240,12 @@ RETURN = r"""
 cluster:
   description:
     - The cluster after the run; null when it is absent.
-    - In check mode, what only ACK can choose for a new cluster is null.
+    - In check mode, what only ACK can choose is null. For a new cluster that is C(cluster_id), C(state), C(size),
+      C(created), C(security_group_id), C(api_server_endpoint), C(api_server_intranet_endpoint), C(rrsa_oidc_arn), and
+      where the option is not set, C(cluster_spec), C(profile), C(version), C(pod_cidr), C(service_cidr),
+      C(node_cidr_mask), C(proxy_mode), C(endpoint_public_access), C(deletion_protection), C(enable_rrsa),
+      C(maintenance_window) and C(tags). Later it is C(rrsa_oidc_arn) where RRSA is enabled, C(version) and C(config) of
+      a new addon, and C(project) and C(ttl_days) of a new log.
     - C(addons) and C(control_plane_log) are there when the options are.
   returned: success
   type: dict

@@ -256,7 +256,10 @@ RETURN = r"""
 node_pool:
   description:
     - The node pool after the run; null when it is absent.
-    - In check mode, what only ACK can choose for a new one is null.
+    - In check mode, what only ACK can choose is null. For a new one that is C(node_pool_id), C(state), and where the
+      option is not set, C(auto_scaling), C(data_disks), C(image_type), C(key_pair), C(management),
+      C(spot_price_limits), C(spot_strategy), C(system_disk_category), C(system_disk_size) and C(taints). It is C(nodes)
+      wherever the size changes.
   returned: success
   type: dict
   sample:

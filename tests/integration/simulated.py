@@ -10,6 +10,7 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ KEY = {"access_key_id": "LTAItest", "access_key_secret": "test-secret-0123456789
 
 @dataclass
 class Simulator:
-    """Where it listens, and what a test may ask of it."""
+    """Where it keeps its state and listens, and what a test may ask of it."""
 
+    folder: Path
     cs_url: str
     oss_url: str
 
@@ -62,14 +64,14 @@ class Simulator:
             return json.load(answer)
 
 
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    folder = tmp_path_factory.mktemp("simulator")
+@contextmanager
+def running(folder: Path, oss_host: str = "127.0.0.1") -> Iterator[Simulator]:
+    """One that keeps its state in this folder, as long as the block lasts. `oss_host`: where pods reach it too."""
     (folder / "credentials.json").write_text(json.dumps(KEY))
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "simulator", "--state", str(folder / "state"), "--time-factor", "0.1"),
-            *("--cs", "127.0.0.1:0", "--oss", "127.0.0.1:0", "--credentials", str(folder / "credentials.json")),
+            *("--cs", "127.0.0.1:0", "--oss", f"{oss_host}:0", "--credentials", str(folder / "credentials.json")),
         ],
         env={**os.environ, "PYTHONPATH": str(REPO / "roles/sandbox/files")},
         stdout=subprocess.PIPE,
@@ -78,10 +80,16 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     try:
         assert process.stdout
         urls = re.findall(r"http://[0-9.:]+", process.stdout.readline())
-        yield Simulator(*urls)
+        yield Simulator(folder, *urls)
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    with running(tmp_path_factory.mktemp("simulator")) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -63,7 +63,7 @@ class Site:
             text=True,
         )
         assert self._process.stdout
-        self.cloud = Simulator(*re.findall(r"http://[0-9.:]+", self._process.stdout.readline()))
+        self.cloud = Simulator(self.folder, *re.findall(r"http://[0-9.:]+", self._process.stdout.readline()))
 
     def _upload(self) -> None:
         """The data, into a bucket that is there already, as a data scientist would have done before."""

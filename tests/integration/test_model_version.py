@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
-import json
-import socket
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
-from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
-from ansible_collections.mlops.ack.plugins.module_utils._oss.digest import File, manifest
-from ansible_collections.mlops.ack.plugins.module_utils._oss.records import write_once
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import Store, open_store
-from ansible_collections.mlops.ack.plugins.module_utils._registry.client import Login, Registry
-from ansible_collections.mlops.ack.plugins.module_utils._registry.image import CONFIG, LAYER, MANIFEST
 
 from .conftest import RunTasks
+from .registry import finished_run, own_registry
 
 pytestmark = pytest.mark.sandbox
 MODEL = {"1/saved_model.pb": b"graph" * 1000, "1/variables/variables.index": b"index"}
@@ -42,36 +33,9 @@ def bucket(sandbox: dict[str, Any], run_tasks: RunTasks) -> Iterator[str]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """A real registry of its own, with a base image; what is pushed there goes with the folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-    storage = {"filesystem": {"rootdirectory": str(tmp_path / "registry")}, "delete": {"enabled": True}}
-    config = tmp_path / "registry.yml"
-    config.write_text(yaml.safe_dump({"version": 0.1, "storage": storage, "http": {"addr": host, "secret": "x"}}))
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        api = Registry(host, Login(insecure=True), Context(), Deadline(30), 5)
-        layer, config_blob = b"a layer", json.dumps({"os": "linux", "rootfs": {"diff_ids": [sha(b"a layer")]}}).encode()
-        for blob in (layer, config_blob):
-            api.put_blob("base", sha(blob), blob)
-        document = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": sha(config_blob), "size": len(config_blob)},
-            "layers": [{"mediaType": LAYER, "digest": sha(layer), "size": len(layer)}],
-        }
-        api.put_manifest("base", "1", json.dumps(document).encode())
+    """What is pushed there goes with the folder."""
+    with own_registry(tmp_path / "registry", tmp_path / "registry.yml") as host:
         yield host
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def sha(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def opened(sandbox: dict[str, Any], bucket: str, prefix: str) -> Store:
@@ -86,14 +50,6 @@ def ask(host: str, method: str, path: str) -> str:
     answer = connection.getresponse()
     answer.read()
     return answer.getheader("Docker-Content-Digest") or "" if answer.status < 300 else ""
-
-
-def finished_run(store: Store, run_id: str, model: dict[str, bytes]) -> None:
-    for path, data in model.items():
-        store.put(f"runs/{run_id}/output/model/{path}", data)
-    files = manifest(File(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in model.items())
-    record = {"schema": "mlops.ack/run/v1", "run_id": run_id, "model": files, "finished": "2026-11-22T10:00:00Z"}
-    write_once(store, f"runs/{run_id}/run.json", record)
 
 
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])

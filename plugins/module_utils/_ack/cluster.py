@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .._core.failure import Failure
@@ -185,7 +186,8 @@ class Cluster(Resource):
         if wanted.get("version"):
             wanted["version"] = versions.for_present(wanted["version"], observed["version"], self._offered)
         _refuse_way_back(observed, wanted)
-        return compare(observed, wanted, self.immutable, self.whole)
+        plan = compare(observed, wanted, self.immutable, self.whole)
+        return replace(plan, after=_expected(observed, plan.after or {}))
 
     def _plan_create(self, desired: Mapping[str, Any]) -> Plan:
         wanted = {name: value for name, value in desired.items() if value is not None}
@@ -194,9 +196,9 @@ class Cluster(Resource):
         if wanted.get("version"):
             wanted["version"] = versions.for_new(wanted["version"], self._offered)
         plan = compare(None, wanted)
-        unknown: dict[str, Any] = dict.fromkeys(KEYS)  # what the service will choose
+        unknown = {**dict.fromkeys(KEYS), "region": self._params["region"]}  # None: what the service will choose
         extra = {name: self._params[name] for name in CREATE_ONLY}
-        return Plan("create", {**unknown, **wanted}, plan.changes, work={**wanted, **extra})
+        return Plan("create", {**unknown, **wanted, **_open(wanted)}, plan.changes, work={**wanted, **extra})
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -343,6 +345,28 @@ class Cluster(Resource):
             resource=self._resource,
             details={"state": seen.state},
         )
+
+
+def _expected(observed: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What a changed cluster will be, with None for what the service then chooses."""
+    expected = {**after, **_open({"addons": after.get("addons")})}
+    if after["enable_rrsa"] and not observed["enable_rrsa"]:
+        expected["rrsa_oidc_arn"] = None
+    log, before = after.get("control_plane_log"), observed.get("control_plane_log")
+    if log and before and log["components"] and not before["components"]:
+        wished = {name: value for name, value in log.items() if value}
+        expected |= _open({"control_plane_log": wished})
+    return expected
+
+
+def _open(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Addons and log as the service tells them, with None for what is left to it."""
+    found: dict[str, Any] = {}
+    if wanted.get("addons"):
+        found["addons"] = {name: {"version": None, "config": None, **addon} for name, addon in wanted["addons"].items()}
+    if wanted.get("control_plane_log"):
+        found["control_plane_log"] = {"project": None, "ttl_days": None, **wanted["control_plane_log"]}
+    return found
 
 
 def _refuse_way_back(observed: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -142,6 +142,16 @@ def _still_shared(observed: Mapping[str, Any], wanted: Mapping[str, Any]) -> tup
     )
 
 
+def _expected(observed: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What a changed pool will be, with None for what the service then chooses."""
+    expected = dict(after)
+    if after["auto_scaling"]["enable"]:
+        expected["desired_size"] = None
+    if any(expected[name] != observed[name] for name in ("desired_size", "auto_scaling")):
+        expected["nodes"] = None
+    return expected
+
+
 class NodePool(Resource):
     """Fields: those of `shape.node_pool`."""
 
@@ -211,7 +221,7 @@ class NodePool(Resource):
                 hint="Delete the node pool first, or keep the present type.",
             )
         plan = compare(observed, wanted, frozenset(), self.whole)
-        return replace(plan, warnings=_still_shared(observed, wanted))
+        return replace(plan, after=_expected(observed, plan.after or {}), warnings=_still_shared(observed, wanted))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""What is held against a change: the check is the run and writes nothing, and a second run has nothing to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .change import Change, Seen, Views, differing, steady
+from .invented import BY_WAY, INVENTED, TIMES
+
+VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+(Z|\+\d\d:\d\d)|[0-9a-f]{8,64}")
+"""Ids, digests and times: each run has its own."""
+
+
+def hold(change: Change, steps: Mapping[str, Seen]) -> None:
+    predicted, done, again = (steady(steps[step].result) for step in ("check", "run", "again"))
+    assert steps["check"].wrote == [], "check mode wrote"
+    wrong = {
+        path: pair
+        for path, pair in differing(predicted, done).items()
+        if not (is_invented(change, path, pair[0]) or is_time(change, path, pair))
+    }
+    assert wrong == {}, f"the run came to something else than the check, at {', '.join(wrong)}:\n{shown(done)}"
+    assert (again["changed"], again["failed"]) == (False, done["failed"]), shown(again)
+    assert steps["again"].wrote == [], "the second run wrote"
+    if done["changed"]:
+        assert steps["run"].wrote != [], "it says changed, and wrote nothing that anybody saw"
+    elif done["failed"]:
+        assert steps["run"].wrote == [], "it refused, and wrote"
+    if "check, other way" in steps:
+        other = steps["check, other way"]
+        assert other.wrote == [], "check mode wrote"
+        same_both_ways(change, predicted, steady(other.result))
+
+
+def same_both_ways(change: Change, one: Any, two: Any) -> None:
+    wrong = differing(plain(one), plain(two))
+    assert [path for path in wrong if not matches(path, BY_WAY.get(change.module, ()))] == [], wrong
+
+
+def is_invented(change: Change, path: str, predicted: Any) -> bool:
+    return predicted is None and matches(path, excused(change))
+
+
+def excused(change: Change) -> tuple[str, ...]:
+    return tuple(path for name in change.invents for path in INVENTED[change.module][name])
+
+
+def is_time(change: Change, path: str, pair: tuple[Any, Any]) -> bool:
+    if not matches(path, TIMES.get(change.module, ())):
+        return False
+    return datetime.fromisoformat(pair[0]) <= datetime.fromisoformat(pair[1])
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, pattern.replace("[", "[[]")) for pattern in patterns)
+
+
+def plain(value: Any) -> Any:
+    return json.loads(VARYING.sub("#", json.dumps(value)))
+
+
+def shown(result: Any) -> str:
+    return json.dumps(result, indent=1)[:6000]
+
+
+def met(changes: Iterable[Change], views: Views) -> dict[str, set[str]]:
+    """module -> those paths of `INVENTED` that really were invented."""
+    found: dict[str, set[str]] = {}
+    for change in changes:
+        check, run = (steady(views[change.name][step].result) for step in ("check", "run"))
+        paths = differing(check, run)
+        found.setdefault(change.module, set()).update(
+            pattern for pattern in excused(change) if any(matches(path, [pattern]) for path in paths)
+        )
+    return found

@@ -48,3 +48,13 @@ def _from_tables() -> set[str]:
 def test_a_role_has_its_contract_its_defaults_and_its_page(role: str) -> None:
     for part in ("README.md", "defaults/main.yml", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml"):
         assert (REPO / "roles" / role / part).exists(), part
+
+
+DOCUMENTED = re.findall(r"^\| `(\w+)` \|", (REPO / "docs/failures.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("code", sorted(set(DOCUMENTED)))
+def test_every_documented_failure_is_reached_by_a_test(code: str) -> None:
+    quoted = re.compile(rf"""["']{code}["']""")
+    tests = [path for path in (REPO / "tests").rglob("*.py") if path != Path(__file__)]
+    assert any(quoted.search(path.read_text()) for path in tests)

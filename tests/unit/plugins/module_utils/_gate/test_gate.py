@@ -363,7 +363,8 @@ def test_what_is_no_decision_does_not_pass(gate: Gate, answers: list[str | None]
 def test_an_answer_after_the_time_does_not_count(gate: Gate) -> None:
     times = iter([0.0, *[1.0] * 4, *[601.0] * 20])
     context = Context(prompter=Person("approve", "reason"), clock=lambda: next(times))
-    assert gate.stops(context)[0] == "timed_out"
+    status, _values, failure = gate.stops(context)
+    assert (status, failure.code) == ("timed_out", "GateTimedOut")
 
 
 def test_nobody_is_asked_who_may_not_decide(gate: Gate) -> None:

@@ -115,3 +115,12 @@ def test_names_of_jobs_are_valid_and_short(prefix: str, begins: str) -> None:
     name = jobs.name(prefix, "input")
     assert name.startswith(begins) and len(name) <= 63
     assert name == jobs.name(prefix, "input") != jobs.name(prefix, "other")
+
+
+def test_a_transfer_whose_log_is_cut_off_is_run_again(
+    bucket: Bucket, cluster: TransferCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "logs", lambda *_names, **_options: '{"event": "progress"}\n')
+    with pytest.raises(Failure) as failed:
+        run(cluster, transfer(bucket))
+    assert (failed.value.code, failed.value.retryable) == ("TransferFailed", True)

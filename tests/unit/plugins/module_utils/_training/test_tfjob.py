@@ -343,6 +343,14 @@ def test_a_job_that_somebody_deletes_is_told() -> None:
     assert failing(cluster).code == "JobDeleted"
 
 
+def test_a_job_that_somebody_suspends_is_told() -> None:
+    def suspend(cluster: Operator) -> None:
+        cluster.objects[REF]["spec"]["runPolicy"]["suspend"] = True
+        condition("Suspended")(cluster)
+
+    assert failing(Operator(condition("Running"), suspend)).code == "JobSuspended"
+
+
 def test_absent_is_absent_once() -> None:
     cluster = Operator(*SUCCESS)
     run(cluster)

@@ -128,7 +128,8 @@ def desired(params: Params) -> State:
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
-    deadline, transport = Deadline(params["wait_timeout"], context.clock), connect(params, context)
+    deadline = Deadline(params["wait_timeout"], context.clock)
+    transport = connect(params, context).within(deadline)
     find = locate.cluster if params["state"] == "absent" else locate.required
     cluster = find(transport, params)
     cluster_id = cluster["cluster_id"] if cluster else None

@@ -370,7 +370,8 @@ def _set(options: Params) -> dict[str, object]:
 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
-    deadline, transport = Deadline(params["wait_timeout"], context.clock), connect(params, context)
+    deadline = Deadline(params["wait_timeout"], context.clock)
+    transport = connect(params, context).within(deadline)
 
     def attempt(options: Params) -> Outcome:
         wish = desired(options)

@@ -320,7 +320,7 @@ TYPES = ["cpu", "gpu", "gpushare", "spot"]
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
     deadline = Deadline(params["wait_timeout"], context.clock)
-    wish, transport = desired(params), connect(params, context)
+    wish, transport = desired(params), connect(params, context).within(deadline)
     find = locate.cluster if params["state"] == "absent" else locate.required
     cluster = find(transport, params)
     cluster_id = cluster["cluster_id"] if cluster else None

@@ -171,6 +171,7 @@ gate:
     - The gate after the run.
     - C(source) is how the deciding decision came in; C(option), C(record), C(awx), C(rule) or C(terminal).
     - C(decisions) are those that count, C(ignored) says why others do not.
+    - In check mode C(decided) of a new decision, and C(created) in C(decisions), are the time of the check.
   returned: always
   type: dict
   sample:

@@ -89,7 +89,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 gate:
-  description: What the decisions about the subject come to now, as RV(mlops.ack.gate#module:gate).
+  description:
+    - What the decisions about the subject come to now, as RV(mlops.ack.gate#module:gate).
+    - In check mode C(decided) of a new decision, and C(created) in C(decisions), are the time of the check.
   returned: success
   type: dict
   sample:

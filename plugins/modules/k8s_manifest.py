@@ -123,6 +123,8 @@ objects:
     - The objects in the order in which they were handled; pruned ones last.
     - C(action) is V(create), V(update), V(delete) or V(none). C(resource) is the object (in check mode as the server
       predicts it, or the manifest where its namespace or kind does not exist yet); null when it is absent.
+    - In check mode C(resourceVersion) and C(status) of an object that is written are null, of a new one C(uid) and
+      C(creationTimestamp) too. C(annotations) are without those that controllers will write.
     - Values of Secrets are masked.
   returned: success
   type: list

@@ -98,6 +98,7 @@ model_version:
   description:
     - The version's record, and C(reference), the name it is served by.
     - C(image) is what everything refers to; C(image_tag) is a name for people.
+    - In check mode C(created) of a new version is the time of the check.
   returned: success
   type: dict
   sample:

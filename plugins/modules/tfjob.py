@@ -172,7 +172,7 @@ extends_documentation_fragment:
   - mlops.ack.lock
   - mlops.ack.attributes
 notes:
-  - In check mode, what the cluster will tell of a new job is null or empty in RV(job).
+  - In check mode, what only the cluster can tell of a job that has not ended is null or empty in RV(job).
 """
 
 EXAMPLES = r"""
@@ -208,7 +208,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 job:
-  description: The job; null when it is absent.
+  description:
+    - The job; null when it is absent.
+    - In check mode C(created) of a new job is null; C(image_id), C(started), C(finished), C(seconds), the C(active),
+      C(succeeded) and C(failed) of C(replicas) are null, C(conditions) and C(pods) empty, of any job that has not ended.
   returned: success
   type: dict
   contains:

@@ -540,7 +540,8 @@ RETURN = r"""
 serving:
   description:
     - What serves after the run, in check mode what would; null when it is absent.
-    - C(split) and C(observed_percentage) are null in runs that did not count.
+    - C(split) and C(observed_percentage) are null in runs that did not count, and so in check mode.
+    - In check mode C(release) is null where the run will record a new one.
     - Where a step waits for a person, in check mode too, what serves at that step; C(under_way) is then the rendered
       digest of the release that waits.
   returned: success

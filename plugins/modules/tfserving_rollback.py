@@ -89,7 +89,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 serving:
-  description: What serves after the run, in check mode what would, as M(mlops.ack.tfserving) returns it.
+  description:
+    - What serves after the run, in check mode what would, as M(mlops.ack.tfserving) returns it.
+    - In check mode C(release) is null where the run will record a new one.
   returned: success
   type: dict
   sample:

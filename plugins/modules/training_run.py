@@ -80,7 +80,7 @@ extends_documentation_fragment:
   - mlops.ack.attributes
 notes:
   - O(store) must be a bucket; pods cannot write into a folder of the controller.
-  - In check mode, C(output), C(model) and C(evaluation) of a run that is not on record are null.
+  - In check mode nobody looks into the volume; what is missing there is told by the run alone.
 """
 
 EXAMPLES = r"""
@@ -98,7 +98,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 run:
-  description: The record, C(runs/<run_id>/run.json) in the store.
+  description:
+    - The record, C(runs/<run_id>/run.json) in the store.
+    - In check mode C(output), C(model) and C(evaluation) of a run that is not on record are null.
   returned: success
   type: dict
   contains:

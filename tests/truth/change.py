@@ -19,6 +19,8 @@ from tests.integration.conftest import PLAYBOOK, ansible_environment
 OURS = ("_output", "invocation", "exception", "deprecations")
 """What Ansible adds to a result, and differs by the way of running."""
 
+NO_KEY = "(no such key)"
+
 STEPS = ("check", "check, other way", "run", "again")
 
 
@@ -167,7 +169,7 @@ def differing(predicted: Any, real: Any, path: str = "") -> dict[str, tuple[Any,
         found: dict[str, tuple[Any, Any]] = {}
         for key in sorted({*predicted, *real}):
             here = f"{path}.{key}" if path else str(key)
-            found |= differing(predicted.get(key, "(no such key)"), real.get(key, "(no such key)"), here)
+            found |= differing(predicted.get(key, NO_KEY), real.get(key, NO_KEY), here)
         return found
     if isinstance(predicted, list) and isinstance(real, list) and len(predicted) == len(real):
         return {

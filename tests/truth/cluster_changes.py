@@ -44,12 +44,12 @@ def objects(what: str, *definition: Any, invents: tuple[str, ...] = (), **option
 
 
 OBJECTS = [
-    objects("create", config("one", a="1"), config("two", a="1"), owner="set", invents=("object",)),
-    objects("create what has a status", deployment("web"), invents=("object", "status"), **WAITS),
+    objects("create", config("one", a="1"), config("two", a="1"), owner="set", invents=("object", "new")),
+    objects("create what has a status", deployment("web"), invents=("object", "new", "status", "controllers"), **WAITS),
     objects("update", config("one", a="2"), invents=("object",)),
     objects("update a workload", deployment("web", revisionHistoryLimit=3), invents=("object", "status"), **WAITS),
-    objects("prune", config("one", a="2"), owner="set", prune=True),
-    objects("keep a secret", SECRET, invents=("object",)),
+    objects("prune", config("one", a="2"), owner="set", prune=True, invents=("object",)),
+    objects("keep a secret", SECRET, invents=("object", "new")),
     objects("refuse what is no object", {"kind": "ConfigMap"}),
     objects("refuse what the server refuses", config("bad", **{"not valid!": "x"})),
     objects("delete", config("one"), deployment("web"), state="absent"),
@@ -173,10 +173,10 @@ TRAINING = [
     Change(
         "dataset", "refuse what is empty", {**TRANSFER, "name": "no", "s3": {"bucket": "{{ bucket }}", "prefix": "no"}}
     ),
-    job("train", invents=("new",)),
+    job("train", invents=("new", "to come")),
     job("refuse another job of the name", program="pass"),
-    job("make a suspended one", name="two", state="suspended", invents=("suspended",)),
-    job("resume", name="two", invents=("new",)),
+    job("make a suspended one", name="two", state="suspended", invents=("new", "to come")),
+    job("resume", name="two", invents=("to come",)),
     job("delete", name="two", state="absent"),
     Change(
         "training_run",
@@ -190,7 +190,6 @@ TRAINING = [
         ),
         ("new",),
     ),
-    Change("training_run", "refuse an output that is not there", {**RUN, "run_id": "none", "output_path": "runs/none"}),
 ]
 
 
@@ -228,7 +227,13 @@ def serving(what: str, *predictors: dict[str, Any], invents: tuple[str, ...] = (
 SERVINGS = [
     serving("release", predictor("stable", 1, 100), invents=("release",)),
     serving("add one at a share", predictor("stable", 1, 90), predictor("canary", 2, 10), invents=("release",)),
-    serving("change shares", predictor("stable", 1, 50), predictor("canary", 2, 50), invents=("release",)),
+    serving(
+        "change shares, and count them",
+        predictor("stable", 1, 50),
+        predictor("canary", 2, 50),
+        verify={"requests": 200, "endpoint": "http://198.18.0.11", "tolerance": 20},
+        invents=("release", "split"),
+    ),
     serving("scale", predictor("stable", 1, 50, replicas=2), predictor("canary", 2, 50), invents=("release",)),
     serving("serve another version", predictor("stable", 2, 100), invents=("release",)),
     serving("batch", predictor("stable", 2, 100, batching={"batch_size": 8}), invents=("release",)),

@@ -9,8 +9,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .change import Change, Seen, Views, differing, steady
-from .invented import BY_WAY, INVENTED, TIMES
+from .change import NO_KEY, Change, Seen, Views, differing, steady
+from .invented import BY_WAY, INVENTED, LATER, TIMES
 
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+(Z|\+\d\d:\d\d)|[0-9a-f]{8,64}")
 """Ids, digests and times: each run has its own."""
@@ -43,7 +43,8 @@ def same_both_ways(change: Change, one: Any, two: Any) -> None:
 
 
 def is_invented(change: Change, path: str, predicted: Any) -> bool:
-    return predicted is None and matches(path, excused(change))
+    is_empty = predicted in (None, []) or (predicted == NO_KEY and path in LATER)
+    return is_empty and matches(path, excused(change))
 
 
 def excused(change: Change) -> tuple[str, ...]:

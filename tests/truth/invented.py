@@ -53,12 +53,44 @@ INVENTED: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "ack_addon": {"new": ("addon.state", "addon.version", "addon.config")},
     "ack_kubeconfig": {"new": ("kubeconfig.expiration",)},
+    "helm_release": {"time": ("release.updated",)},
+    "k8s_manifest": {
+        "object": ("objects[].resource.metadata.resourceVersion",),
+        "new": ("objects[].resource.metadata.uid", "objects[].resource.metadata.creationTimestamp"),
+        "status": ("objects[].resource.status",),
+        "controllers": ("objects[].resource.metadata.annotations",),
+    },
+    "service_account_kubeconfig": {"new": ("kubeconfig.expiration",)},
+    "tfjob": {
+        "new": ("job.created",),
+        "to come": (
+            "job.image_id",
+            "job.started",
+            "job.finished",
+            "job.seconds",
+            "job.conditions",
+            "job.pods",
+            "job.replicas.*.active",
+            "job.replicas.*.succeeded",
+            "job.replicas.*.failed",
+        ),
+    },
+    "training_run": {"new": ("run.output", "run.model", "run.evaluation")},
+    "tfserving": {
+        "release": ("serving.release",),
+        "split": ("serving.split", "serving.predictors[].observed_percentage"),
+    },
+    "tfserving_rollback": {"release": ("serving.release",)},
 }
-"""module -> occasion -> paths of the result that only the service can choose: null in the check."""
+"""module -> occasion -> paths of the result that only the service can choose: null or empty in the check."""
+
+LATER = ("objects[].resource.metadata.annotations",)
+"""Those that are not even there in the check, because a controller adds them."""
 
 TIMES: dict[str, tuple[str, ...]] = {
     "gate": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
     "gate_decision": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
+    "model_version": ("model_version.created",),
 }
 """module -> paths that tell when the task ran: in the check, when that ran."""
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import json
 import logging
@@ -83,7 +84,14 @@ class Ack:
     def __init__(self, client: Any, protocol: str, bypass_proxy: bool, timeout_s: float, context: Context) -> None:
         self._client, self._protocol, self._bypass_proxy = client, protocol, bypass_proxy
         self._timeout_s, self._context = timeout_s, context
+        self._limit: Deadline | None = None
         self._place: str = client._endpoint
+
+    def within(self, deadline: Deadline) -> Ack:
+        """The same client, whose calls end at `deadline` too (at most a second after it)."""
+        bounded = copy.copy(self)
+        bounded._limit = deadline
+        return bounded
 
     def call(
         self,
@@ -108,7 +116,7 @@ class Ack:
             body_type="json" if operation.answers else "none",
         )
         texts = {name: _text(value) for name, value in (query or {}).items() if value is not None}
-        until = deadline or Deadline(self._timeout_s, self._context.clock)
+        until = deadline or self._deadline()
 
         def attempt() -> Any:
             read_ms = int(1000 * max(0.05, min(self._timeout_s, until.remaining)))
@@ -122,6 +130,10 @@ class Ack:
             return answer.get("body")
 
         return retry(attempt, until, self._context, tries=100 if deadline else 6)
+
+    def _deadline(self) -> Deadline:
+        limit = self._timeout_s if self._limit is None else min(self._timeout_s, max(1.0, self._limit.remaining))
+        return Deadline(limit, self._context.clock)
 
 
 def connect(params: Mapping[str, Any], context: Context) -> Ack:

@@ -69,7 +69,7 @@ class Objects(Resource):
         due = [plan for plan in self._plans if plan.action != "none"]
         action: Literal["none", "update", "delete"]
         action = "none" if not due else "update" if self._wishes.present else "delete"
-        after = {"objects": self._entries({plan.ref: plan.after for plan in self._plans})}
+        after = {"objects": self._entries({plan.ref: _expected(plan) for plan in self._plans})}
         changes = tuple(change for plan in due for change in plan.changes)
         return Plan(action, after, changes, tuple(plan.warning for plan in self._plans if plan.warning))
 
@@ -131,6 +131,15 @@ class Objects(Resource):
             }
             for plan in self._plans
         ]
+
+
+def _expected(plan: ObjectPlan) -> Object | None:
+    """The object as it will be, with None for what only the run will know. A dry run makes up what it cannot know."""
+    if plan.after is None or plan.action == "none":
+        return plan.after
+    unknown = ("resourceVersion", "uid", "creationTimestamp") if plan.action == "create" else ("resourceVersion",)
+    metadata = {**plan.after["metadata"], **dict.fromkeys(unknown)}
+    return {**plan.after, "metadata": metadata, **({"status": None} if "status" in plan.after else {})}
 
 
 # -- reading manifests -------------------------------------------------------------------------------------------------

@@ -107,6 +107,8 @@ class TfServing(Resource):
             after = self._state(
                 planning.at_stage(after["predictors"], self._desired, stop, self._live), self._desired.rendered_digest
             )
+        elif work.record is not None:
+            after["release"] = None  # the next number that is free then
         warnings = preflight(self._cluster, planning.asks(self._desired, self._live))
         changes = planning.changes(self._desired, self._live, work)
         return Plan("update" if observed else "create", after, changes, warnings, work)

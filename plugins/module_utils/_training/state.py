@@ -75,7 +75,15 @@ def summary(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]], log_keys:
 
 def predicted(manifest: Mapping[str, Any], word: str, log_keys: Iterable[str]) -> Object:
     """`summary` of a job that is not there yet: what the cluster will tell is None or empty."""
-    return {**summary(manifest, (), log_keys), "state": word}
+    return expected(summary(manifest, (), log_keys), word)
+
+
+def expected(now: Mapping[str, Any], word: str) -> Object:
+    """`summary` of a job that goes on: what the cluster will tell is None or empty."""
+    told = dict.fromkeys(("image_id", "started", "finished", "seconds"))
+    unknown = dict.fromkeys(("active", "succeeded", "failed"))
+    replicas = {kind: {**count, **unknown} for kind, count in now["replicas"].items()}
+    return {**now, **told, "state": word, "conditions": [], "pods": [], "replicas": replicas}
 
 
 def conditions(job: Mapping[str, Any]) -> list[Object]:

@@ -22,7 +22,7 @@ from .._oss.store import Store
 from . import dialect, logs
 from .checkpoint import Checkpoints
 from .render import RUN_LABEL, Dialect, Wish, manifest, placements, pod_names, policies
-from .state import TERMINAL, is_suspended, predicted, state, summary
+from .state import TERMINAL, expected, is_suspended, predicted, state, summary
 from .watch import WAIT, Watch, has_run
 
 OnTimeout = Literal["suspend", "delete", "keep"]
@@ -81,7 +81,8 @@ class TrainingJob(Resource):
         if self._live is None or is_retry:
             before = None if self._live is None else "failed"
             changes = (Change("spec", None, wanted["spec"]), Change("state", before, word))
-            after = predicted(wanted, self._expected(word), self._log_keys(pod_names(self._wish)))
+            keys = self._due_logs([], is_over=False, suspend=word == "suspended")
+            after = predicted(wanted, self._expected(word), keys)
             return Plan("create", after, changes, self._preflight(wanted), wanted)
         return self._plan_existing(self._live, wanted, word)
 
@@ -95,9 +96,9 @@ class TrainingJob(Resource):
         due = self._due_logs(pods, is_over=is_over, suspend=suspend) - stored
         if due:
             changes.append(Change("log_keys", sorted(stored), sorted(stored | due)))
-        after = dict(summary(live, pods, stored | due))
+        after = summary(live, pods, stored | due)
         if not is_over:
-            after["state"] = self._expected(word)
+            after = expected(after, self._expected(word))
         return Plan("update" if changes else "none", after, tuple(changes), work=wanted)
 
     def _preflight(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:

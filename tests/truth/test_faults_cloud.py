@@ -1,0 +1,58 @@
+"""What comes of a cloud service that misbehaves, row by row of `faults.CLOUD`."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.integration.simulated import Simulator, no_fault_is_left, simulator, write
+
+from .faults import CLOUD, CLUSTER, DEADLINE_S, DONE, REQUEST_S, Fault
+from .misbehaving import MARGIN_S, filled, run
+
+__all__ = ["no_fault_is_left", "simulator"]
+
+pytestmark = pytest.mark.simulator
+
+
+@pytest.fixture(scope="module")
+def cost_s(simulator: Simulator) -> float:
+    """What such runs take here without a fault: the machine's own share."""
+    began = time.monotonic()
+    assert run("ack_cluster", {**simulator.cs, **filled(CLUSTER, {"name": "cost"})}).outcome == DONE
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("fault", CLOUD, ids=lambda fault: fault.name)
+def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
+    simulator: Simulator, cost_s: float, fault: Fault, tmp_path: Path
+) -> None:
+    write(tmp_path / "files", {"a": b"1", "deep/b": b"2" * 70_000})
+    names = {"name": f"t-{uuid.uuid4().hex[:8]}", "bucket": f"t-{uuid.uuid4().hex[:8]}", "folder": str(tmp_path)}
+    cloud = simulator.cs if fault.service == "ACK" else simulator.oss
+    for module, options in fault.before:
+        assert run(module, {**cloud, **filled(options, names)}).outcome == DONE
+    wish = {**cloud, **filled(fault.options, names)}
+    limits = {"request_timeout": REQUEST_S, **({"wait_timeout": DEADLINE_S} if "wait_timeout" in wish else {})}
+    simulator.faults({"kind": fault.kind, "match": {"action": fault.call}, "times": fault.times})
+    before = simulator.last
+    hit = run(fault.module, {**wish, **limits})
+    simulator.faults()
+    met = [entry for entry in simulator.requests(before) if entry["action"] == fault.call]
+    assert hit.outcome == fault.outcome, hit.result
+    assert met, "nothing ever met the fault"
+    assert hit.took_s < fault.deadline_s + MARGIN_S + cost_s, "it took longer than it may"
+    before = simulator.last
+    goes_on, again = run(fault.module, wish), run(fault.module, wish)
+    assert (goes_on.outcome, again.outcome) == (fault.finally_, fault.finally_), goes_on.result
+    if fault.finally_ == DONE:
+        assert goes_on.result["changed"] == (fault.then == "writes")
+        assert not again.result["changed"]
+    if fault.then != "writes":
+        assert simulator.writes(before) == []
+    if fault.service == "ACK":
+        found = run("ack_cluster_info", {**simulator.cs, "name": names["name"]}).result["clusters"]
+        assert len(found) == 1, "made more than once"

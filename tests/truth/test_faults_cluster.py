@@ -1,0 +1,84 @@
+"""What comes of an API server that misbehaves, row by row of `faults.KUBERNETES`: a real one, behind a proxy."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .audit import User, own_user
+from .faults import APPLY, DEADLINE_S, DONE, KUBERNETES, REQUEST_S, Fault
+from .misbehaving import MARGIN_S, filled, run
+from .proxy import Proxy, Rule, misbehaving
+
+pytestmark = pytest.mark.sandbox
+
+CHART = {
+    "Chart.yaml": "{apiVersion: v2, name: greeter, version: 1.0.0}",
+    "templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\ndata: {a: b}\n",
+}
+
+
+@pytest.fixture(scope="module")
+def namespace() -> str:
+    return f"t-fault-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture(scope="module")
+def user(sandbox: dict[str, Any], namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    with own_user(sandbox, namespace, tmp_path_factory.mktemp("user")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def proxy(user: User, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with misbehaving(str(user.kubeconfig), tmp_path_factory.mktemp("proxy")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cost_s(proxy: Proxy, namespace: str) -> float:
+    """What such runs take here without a fault: the machine's own share."""
+    began = time.monotonic()
+    wish = filled(APPLY, {"namespace": namespace, "name": "cost"})
+    assert run("k8s_manifest", {**wish, "kubeconfig": str(proxy.kubeconfig)}).outcome == DONE
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("fault", KUBERNETES, ids=lambda fault: fault.name)
+def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
+    proxy: Proxy, sandbox: dict[str, Any], namespace: str, cost_s: float, fault: Fault, tmp_path: Path
+) -> None:
+    for path, text in CHART.items():
+        (tmp_path / "chart" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "chart" / path).write_text(text)
+    names = {
+        "name": f"t-{uuid.uuid4().hex[:8]}",
+        "namespace": namespace,
+        "folder": str(tmp_path),
+        "busybox": sandbox["images"]["busybox"],
+        "helm": str(Path(sandbox["bin"]) / "helm"),
+    }
+    place = {"kubeconfig": str(proxy.kubeconfig)}
+    for module, options in fault.before:
+        assert run(module, {**place, **filled(options, names)}).outcome == DONE
+    wish = {**place, **filled(fault.options, names)}
+    limits = {"request_timeout": REQUEST_S, **({"wait_timeout": DEADLINE_S} if "wait_timeout" in wish else {})}
+    proxy.fault(Rule(fault.kind, fault.call, fault.times))
+    hit = run(fault.module, {**wish, **limits})
+    met = list(proxy.met)
+    proxy.fault(None)
+    assert hit.outcome == fault.outcome, hit.result
+    assert met, "nothing ever met the fault"
+    assert hit.took_s < fault.deadline_s + MARGIN_S + cost_s, "it took longer than it may"
+    begin = len(proxy.calls)
+    goes_on, again = run(fault.module, wish), run(fault.module, wish)
+    assert (goes_on.outcome, again.outcome) == (fault.finally_, fault.finally_), goes_on.result
+    assert goes_on.result["changed"] == (fault.then == "writes")
+    assert not again.result["changed"]
+    if fault.then != "writes":
+        assert proxy.writes(begin) == []

@@ -38,9 +38,8 @@ def ansible_environment(**more: str) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def run_tasks(tmp_path: Path) -> RunTasks:
-    """`run_tasks([{module: options}, ...])` -> one result per task; a task's failure is in its result.
+def runner(folder: Path) -> RunTasks:
+    """`runner(folder)([{module: options}, ...])` -> one result per task; a task's failure is in its result.
 
     `in_process=False` forks a real module for each. `variables` are extra variables. Raises with ansible's output where
     the run itself broke.
@@ -55,7 +54,7 @@ def run_tasks(tmp_path: Path) -> RunTasks:
         timeout_s: int = 600,
     ) -> list[dict[str, Any]]:
         name = uuid.uuid4().hex[:8]
-        results = tmp_path / f"{name}.json"
+        results = folder / f"{name}.json"
         play = {
             "hosts": "localhost",
             "connection": "local",
@@ -74,7 +73,7 @@ def run_tasks(tmp_path: Path) -> RunTasks:
                 },
             ],
         }
-        playbook = tmp_path / f"{name}.yml"
+        playbook = folder / f"{name}.yml"
         playbook.write_text(yaml.safe_dump([play], sort_keys=False))
         command = [str(PLAYBOOK), "-i", "localhost,", str(playbook), "-e", json.dumps(variables or {})]
         done = subprocess.run(
@@ -96,6 +95,11 @@ def run_tasks(tmp_path: Path) -> RunTasks:
     return run
 
 
+@pytest.fixture
+def run_tasks(tmp_path: Path) -> RunTasks:
+    return runner(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> dict[str, Any]:
     """sandbox.json, and `kubeconfigs` by cluster name. The sandbox must be up: `make test` sees to it."""
@@ -104,7 +108,9 @@ def sandbox() -> dict[str, Any]:
         pytest.fail("The sandbox is not up; run 'make sandbox-up' first.")
     facts = json.loads(path.read_text())
     facts["state"] = str(STATE)
-    facts["kubeconfigs"] = {name: str(STATE / "clusters" / name / "admin.kubeconfig") for name in ("prod", "dev")}
+    facts["kubeconfigs"] = {
+        name: str(STATE / "clusters" / name / "admin.kubeconfig") for name in ("prod", "dev", "edge")
+    }
     facts["oss"] = {
         "access_key_id": facts["access_key_id"],
         "access_key_secret": facts["access_key_secret"],

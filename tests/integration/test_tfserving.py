@@ -18,6 +18,8 @@ from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
 
 pytestmark = pytest.mark.sandbox
 
+ENDPOINTS = {"prod": "http://198.18.0.11", "edge": "http://198.18.0.13"}
+
 # Speaks as much of TensorFlow Serving's REST API as a release asks: the state, and a digit that tells its version.
 SERVER = """
 import http.server, json, os
@@ -58,11 +60,11 @@ tf.saved_model.save(model, "/mnt/models/digits/1", signatures={"serving_default"
 class Lab:
     """A namespace, a store with versions 1 to 3 of the model `digits`, and one tfserving's options."""
 
-    def __init__(self, sandbox: dict[str, Any], namespace: str, store: Path) -> None:
+    def __init__(self, sandbox: dict[str, Any], namespace: str, store: Path, cluster: str = "prod") -> None:
         self.namespace, self.store, self.host = namespace, store, f"{namespace}.test"
-        self.kubeconfig = sandbox["kubeconfigs"]["prod"]
+        self.kubeconfig, self.endpoint = sandbox["kubeconfigs"][cluster], ENDPOINTS[cluster]
         self.images, self._kubectl = sandbox["images"], str(Path(sandbox["bin"]) / "kubectl")
-        self._audit = Path(sandbox["state"]) / "clusters/prod/log/audit.log"
+        self._audit = Path(sandbox["state"]) / f"clusters/{cluster}/log/audit.log"
         for number in (1, 2, 3):
             self.version(number)
 
@@ -104,7 +106,7 @@ class Lab:
             "image": self.images["serving"],
             "predictors": list(predictors),
             "route": {"gateway": {"name": "contour", "namespace": "projectcontour"}, "hostnames": [self.host]},
-            "verify": {"requests": 400, "endpoint": "http://198.18.0.11", "tolerance": 6},
+            "verify": {"requests": 400, "endpoint": self.endpoint, "tolerance": 6},
             "wait_timeout": 120,
             **more,
         }
@@ -139,7 +141,7 @@ class Lab:
         )
 
     def clients(self) -> Clients:
-        return Clients(Request("http://198.18.0.11", self.host, "/v1/models/digits:predict", {"instances": [[0.0]]}))
+        return Clients(Request(self.endpoint, self.host, "/v1/models/digits:predict", {"instances": [[0.0]]}))
 
     def releases(self) -> list[dict[str, Any]]:
         folder = self.store / "models/digits/environments/test/releases"

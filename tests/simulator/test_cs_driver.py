@@ -63,7 +63,7 @@ def delete(cs: Client, cluster_id: str) -> None:
 def test_a_cluster_is_a_real_one_by_its_profile(driven: Simulator) -> None:
     cs = driven.cs()
     ids = {}
-    for profile in ("Default", "Serverless"):
+    for profile in ("Default", "Serverless", "Edge"):
         ids[profile], task_id = create(cs, profile)
         task = task_ends(cs, task_id)
         assert "starting etcd" in [event.message for event in task.events]
@@ -71,7 +71,7 @@ def test_a_cluster_is_a_real_one_by_its_profile(driven: Simulator) -> None:
     kubeconfig = cs.describe_cluster_user_kubeconfig(ids["Default"], models.DescribeClusterUserKubeconfigRequest()).body
     assert SERVER in kubeconfig.config
     delete(cs, ids["Default"])
-    assert calls(driven) == ["up prod", "up dev", "down prod --purge"]
+    assert calls(driven) == ["up prod", "up dev", "up edge", "down prod --purge"]
 
 
 def test_there_is_one_real_cluster_for_each_profile(driven: Simulator) -> None:
@@ -87,7 +87,7 @@ def test_there_is_one_real_cluster_for_each_profile(driven: Simulator) -> None:
     delete(cs, first)
     _cluster, task_id = create(cs)
     task_ends(cs, task_id)
-    _cluster, task_id = create(cs, "Edge")
+    _cluster, task_id = create(cs, "Lingjun")
     assert task_ends(cs, task_id, "fail").error.code == "QuotaExceeded.Cluster"
 
 

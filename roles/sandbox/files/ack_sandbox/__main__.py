@@ -43,9 +43,10 @@ def parser() -> argparse.ArgumentParser:
     data = add("digits", "write the handwritten digits as CSV files")
     data.add_argument("destination", type=Path)
     cluster = add("cluster", "start, stop or show one cluster, or give it an addon")
-    cluster.add_argument("action", choices=["up", "down", "status", "install", "remove"])
+    cluster.add_argument("action", choices=["up", "down", "status", "install", "remove", "halt", "resume"])
     cluster.add_argument("name", choices=list(Settings.from_environment().clusters))
     cluster.add_argument("--addon", choices=list(ADDONS), help="with install and remove: which")
+    cluster.add_argument("--daemon", default="kube-apiserver", help="with halt and resume: which (kube-apiserver)")
     cluster.add_argument("--purge", action="store_true", help="with down: forget all the cluster held")
     return top
 
@@ -80,6 +81,8 @@ def execute(options: argparse.Namespace, settings: Settings, report: Progress) -
             return {"changed": cluster.install(options.addon)}
         case "remove":
             return {"changed": cluster.remove(options.addon)}
+        case "halt" | "resume":
+            return {"changed": cluster.hold(options.daemon, stopped=options.action == "halt")}
     return cluster.status()
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import addons, cgroups, network, pki, services, supervisor
+from . import addons, cgroups, network, pki, services, supervisor, virtual_node
 from .addons import Manifests
 from .addons.optional import ADDONS, Addon
 from .api import Api, node_is_ready, pod_is_ready, pod_trouble, workload_is_ready
@@ -84,13 +84,22 @@ class Cluster:
     def install(self, addon: str) -> bool:
         """Bring an addon's workloads into the running cluster and wait until they are ready."""
         node = self._running()
-        wanted = self._addon(addon)
+        wanted = self._addon(node, addon)
         with self._lock(), self._report.during(lambda: f"{self.name}: installing {addon}"):
+            if wanted.programs:
+                self._start_programs(node, addon, wanted)
             apply = [*self._kubectl(node), "apply", *SERVER_SIDE]
             if definitions := [f"--filename={folder}" for folder in wanted.definitions]:
                 run([*apply, *definitions], timeout_s=120)
-            run([*apply, "-f", "-"], text_in=wanted.documents, timeout_s=120)
+            if wanted.documents:
+                run([*apply, "-f", "-"], text_in=wanted.documents, timeout_s=120)
             api = Api(self.addresses.node_ip, node.pki)
+            if wanted.node:
+                wait_until(
+                    lambda: node_is_ready(api.get(f"/api/v1/nodes/{wanted.node}") or {}, self._heartbeat_after()),
+                    timeout_s=ADDON_TIMEOUT_S,
+                    failure=lambda: self._told(f"{wanted.node} was not ready", [p.name for p in wanted.programs]),
+                )
             for pods in wanted.pods:
                 wait_until(
                     lambda pods=pods: any(pod_is_ready(pod, self._started()) for pod in api.items(pods)),  # type: ignore[misc]
@@ -103,12 +112,50 @@ class Cluster:
     def remove(self, addon: str) -> bool:
         """Take away what `install` brought, but for its definitions: what others made of them stays."""
         node = self._running()
-        wanted = self._addon(addon)
+        wanted = self._addon(node, addon)
         with self._lock():
-            delete = [*self._kubectl(node), "delete", "--ignore-not-found", "--wait=false", "-f", "-"]
-            run(delete, text_in=wanted.documents, timeout_s=120)
+            if wanted.documents:
+                delete = [*self._kubectl(node), "delete", "--ignore-not-found", "--wait=false", "-f", "-"]
+                run(delete, text_in=wanted.documents, timeout_s=120)
+            if wanted.node:
+                self._drain(node, wanted.node)
+            if wanted.programs:
+                (node.addons / f"{addon}.conf").unlink(missing_ok=True)
+                supervisor.update(node.control_socket)
+            if wanted.node:
+                cgroups.kill(f"{self.addresses.node_name}/{virtual_node.GROUP}")
+                run([*self._kubectl(node), "delete", "node", wanted.node, "--ignore-not-found"], timeout_s=120)
         self._report(f"{self.name}: {addon} is removed")
         return True
+
+    def _start_programs(self, node: Node, addon: str, wanted: Addon) -> None:
+        for certificate in wanted.certificates:
+            pki.add(self.addresses, node.pki, certificate)
+        conf, content = node.addons / f"{addon}.conf", supervisor.groups(node.folder, wanted.programs)
+        changed = [write_file(path, text) for path, text in wanted.files.items()]
+        if any(changed) or differs(conf, content):
+            conf.unlink(missing_ok=True)
+            supervisor.update(node.control_socket)
+            write_file(conf, content)
+        supervisor.update(node.control_socket)
+
+    def _drain(self, node: Node, name: str) -> None:
+        """Take the pods away while their kubelet can still end them."""
+        kubectl = self._kubectl(node)
+        if Api(self.addresses.node_ip, node.pki).get(f"/api/v1/nodes/{name}"):
+            run([*kubectl, "cordon", name], timeout_s=60)
+            pods = ["delete", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={name}", "--grace-period=1"]
+            run([*kubectl, *pods, "--timeout=90s"], timeout_s=120)
+
+    def hold(self, daemon: str, *, stopped: bool) -> bool:
+        """Stop one daemon and leave it so, or start it again. Returns whether it was otherwise before."""
+        node = self._running()
+        states = supervisor.states(node.control_socket) or {}
+        if daemon not in states:
+            raise SandboxError(f"No daemon is called {daemon!r}. Daemons: {', '.join(sorted(states))}.")
+        changed = supervisor.hold(node.control_socket, daemon, stopped=stopped)
+        self._report(f"{self.name}: {daemon} {'is stopped' if stopped else 'runs'}")
+        return changed
 
     def _running(self) -> Node:
         node = self._node(self._sandbox())
@@ -116,10 +163,10 @@ class Cluster:
             raise SandboxError(f"Cluster {self.name} does not run.", f"python -m ack_sandbox cluster up {self.name}")
         return node
 
-    def _addon(self, name: str) -> Addon:
+    def _addon(self, node: Node, name: str) -> Addon:
         if name not in ADDONS:
             raise SandboxError(f"No addon is called {name!r}. Addons: {', '.join(ADDONS)}.")
-        return ADDONS[name](self._settings, self._report)
+        return ADDONS[name](node, self._report)
 
     def _pods_trouble(self, api: Api, addon: str, path: str) -> str:
         pods = api.items(path)
@@ -219,6 +266,7 @@ class Cluster:
     def _start(self, node: Node) -> None:
         self._report(f"{self.name}: starting the node {self.addresses.node_name} ({self.addresses.node_ip})")
         network.create_namespace(self._settings, self.addresses)
+        cgroups.create(self.addresses.node_name, virtual_node.GROUP)
         members = cgroups.create(self.addresses.node_name, "sys")
         with (node.logs / "init.log").open("w") as log:
             subprocess.Popen(

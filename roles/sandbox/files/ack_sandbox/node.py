@@ -73,9 +73,14 @@ class Node:
     def supervisor_config(self) -> Path:
         return self.folder / "supervisord.conf"
 
+    @property
+    def addons(self) -> Path:
+        """Programs that addons brought, a supervisord.conf each."""
+        return self.folder / "addons"
+
     def folders(self) -> Sequence[Path]:
         """To be there before anything starts."""
-        names = ("log", "varlib", "varlog", "containerd", "containerd-state", "kubelet")
+        names = ("log", "varlib", "varlog", "containerd", "containerd-state", "kubelet", "addons")
         return [self.folder / name for name in names]
 
     def files(self) -> dict[Path, str]:
@@ -83,24 +88,24 @@ class Node:
         registry = self.settings.registry
         mirror = f'server = "http://{registry}"\n[host."http://{registry}"]\n  capabilities = ["pull", "resolve"]\n'
         return {
-            self.folder / "containerd.toml": self._containerd(),
+            self.folder / "containerd.toml": self.containerd(self.folder),
             self.folder / "certs.d" / registry / "hosts.toml": mirror,
             self.folder / "cni" / "10-bridge.conflist": json.dumps(self._network(), indent=2),
             self.folder / "resolv.conf": f"nameserver {self.settings.host_ip}\n",
             self.folder / "hosts": f"127.0.0.1 localhost\n{self.cluster.node_ip} {self.cluster.node_name}\n",
-            self.folder / "kubelet.yaml": yaml.safe_dump(self._kubelet(), sort_keys=False),
+            self.folder / "kubelet.yaml": yaml.safe_dump(self.kubelet(), sort_keys=False),
             self.folder / "kube-proxy.yaml": yaml.safe_dump(self._kube_proxy(), sort_keys=False),
             self.folder / "audit-policy.yaml": yaml.safe_dump(AUDIT_POLICY, sort_keys=False),
-            self.supervisor_config: supervisor.render(self.folder, self.control_socket, self.programs()),
+            self.supervisor_config: supervisor.render(
+                self.folder, self.control_socket, self.programs(), include=self.addons
+            ),
         }
 
     def programs(self) -> list[Program]:
         """The daemons in the order they start; those that need the API server wait for it by themselves."""
-        ready = [self.python, "-m", "ack_sandbox.after", f"{self.cluster.api_url}/readyz", f"{self.pki}/ca.crt"]
-        python = self.settings.python_environment
 
         def waiting(name: str, *flags: str) -> Program:
-            return Program(name, [*ready, self.binaries / name, *flags], environment=python, priority=300)
+            return self.waiting(name, self.binaries / name, *flags)
 
         return [
             Program("containerd", ["containerd", "-c", self.folder / "containerd.toml"]),
@@ -118,6 +123,11 @@ class Node:
             ),
             waiting("kube-proxy", f"--config={self.folder}/kube-proxy.yaml"),
         ]
+
+    def waiting(self, name: str, *argv: str | Path) -> Program:
+        """A program that starts when the API server answers."""
+        ready = [self.python, "-m", "ack_sandbox.after", f"{self.cluster.api_url}/readyz", f"{self.pki}/ca.crt"]
+        return Program(name, [*ready, *argv], environment=self.settings.python_environment, priority=300)
 
     def _etcd(self) -> list[str]:
         return [
@@ -197,11 +207,12 @@ class Node:
             "--horizontal-pod-autoscaler-downscale-stabilization=30s",
         ]
 
-    def _containerd(self) -> str:
+    def containerd(self, folder: Path) -> str:
+        """Configuration of a runtime that keeps what it has in that folder, and listens there."""
         return f"""\
 version = 2
-root = "{self.folder}/containerd"
-state = "{self.folder}/containerd-state"
+root = "{folder}/containerd"
+state = "{folder}/containerd-state"
 disabled_plugins = [
   "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.zfs",
@@ -209,7 +220,7 @@ disabled_plugins = [
   "io.containerd.snapshotter.v1.devmapper",
 ]
 [grpc]
-  address = "{self.containerd_socket}"
+  address = "{folder}/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{self.pause_image}"
   restrict_oom_score_adj = true  # lowering it takes a capability that containers often lack
@@ -240,7 +251,8 @@ disabled_plugins = [
         portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
         return {"cniVersion": "0.4.0", "name": "sandbox", "plugins": [bridge, portmap]}
 
-    def _kubelet(self) -> dict[str, Any]:
+    def kubelet(self) -> dict[str, Any]:
+        """Its configuration."""
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",

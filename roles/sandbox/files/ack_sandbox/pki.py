@@ -82,6 +82,19 @@ def make(cluster: ClusterAddresses, folder: Path) -> None:
     write_file(folder / STAMP, json.dumps({"digest": _digest(cluster), "expires": expires.isoformat()}))
 
 
+def add(cluster: ClusterAddresses, folder: Path, wanted: Certificate) -> None:
+    """Sign one more certificate, and make a client's kubeconfig, unless it is there."""
+    if (folder / f"{wanted.file}.crt").exists():
+        return
+    authority = x509.load_pem_x509_certificate((folder / f"{wanted.authority}.crt").read_bytes())
+    key = serialization.load_pem_private_key((folder / f"{wanted.authority}.key").read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{wanted.authority}.key is no key of ours")
+    _issue(folder, wanted, authority.subject, key)
+    if not wanted.server:
+        write_file(folder / f"{wanted.file}.kubeconfig", kubeconfig(cluster, folder, wanted.file), mode=0o600)
+
+
 def _digest(cluster: ClusterAddresses) -> str:
     wanted = json.dumps([asdict(certificate) for certificate in certificates(cluster)], sort_keys=True)
     return hashlib.sha256(wanted.encode()).hexdigest()
@@ -96,16 +109,19 @@ def _write_all(cluster: ClusterAddresses, folder: Path) -> None:
         authorities[name] = (subject, key)
         _write(folder, name, certificate, key)
     for wanted in certificates(cluster):
-        issuer, issuer_key = authorities[wanted.authority]
-        key = ec.generate_private_key(ec.SECP256R1())
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if wanted.server else ExtendedKeyUsageOID.CLIENT_AUTH
-        subject = _name(wanted.common_name, wanted.organization)
-        certificate = _sign(subject, key.public_key(), issuer, issuer_key, usage=usage, names=wanted.server)
-        _write(folder, wanted.file, certificate, key)
+        _issue(folder, wanted, *authorities[wanted.authority])
     # Service account tokens are signed with RS256, what every client library can check.
     write_file(folder / "service-account.key", _pem(rsa.generate_private_key(65537, 2048)), mode=0o600)
     for user in KUBECONFIG_USERS:
         write_file(folder / f"{user}.kubeconfig", kubeconfig(cluster, folder, user), mode=0o600)
+
+
+def _issue(folder: Path, wanted: Certificate, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = ExtendedKeyUsageOID.SERVER_AUTH if wanted.server else ExtendedKeyUsageOID.CLIENT_AUTH
+    subject = _name(wanted.common_name, wanted.organization)
+    certificate = _sign(subject, key.public_key(), issuer, issuer_key, usage=usage, names=wanted.server)
+    _write(folder, wanted.file, certificate, key)
 
 
 def kubeconfig(cluster: ClusterAddresses, folder: Path, user: str) -> str:

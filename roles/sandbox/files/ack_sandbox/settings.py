@@ -61,7 +61,7 @@ def _addresses(name: str, index: int) -> ClusterAddresses:
 
 
 CLUSTERS: Mapping[str, ClusterAddresses] = MappingProxyType(
-    {name: _addresses(name, index) for index, name in enumerate(("prod", "dev"), start=1)}
+    {name: _addresses(name, index) for index, name in enumerate(("prod", "dev", "edge"), start=1)}
 )
 
 

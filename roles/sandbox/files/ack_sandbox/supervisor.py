@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .process import SandboxError
+
+UPDATE_TIMEOUT_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -32,8 +36,11 @@ def _quoted(word: str) -> str:
     return f'"{escaped}"'
 
 
-def render(folder: Path, socket_path: Path, programs: Sequence[Program]) -> str:
-    """The text of a supervisord.conf whose logs and pid file lie in `folder`. Logs rotate at 20 MB, one is kept."""
+def render(folder: Path, socket_path: Path, programs: Sequence[Program], include: Path | None = None) -> str:
+    """The text of a supervisord.conf whose logs and pid file lie in `folder`. Logs rotate at 20 MB, one is kept.
+
+    include: a folder whose `*.conf` bring more programs, what `groups` renders.
+    """
     lines = [
         "[supervisord]",
         f"logfile={folder}/log/supervisord.log",
@@ -53,6 +60,14 @@ def render(folder: Path, socket_path: Path, programs: Sequence[Program]) -> str:
         "[supervisorctl]",
         f"serverurl=unix://{socket_path}",
     ]
+    if include:
+        lines += ["[include]", f"files={include}/*.conf"]
+    return "\n".join(lines) + "\n" + groups(folder, programs)
+
+
+def groups(folder: Path, programs: Sequence[Program]) -> str:
+    """The programs' part of a supervisord.conf."""
+    lines: list[str] = []
     for program in programs:
         environment = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(program.environment.items()))
         lines += [
@@ -108,11 +123,42 @@ class _SocketTransport(xmlrpc.client.Transport):
         return _SocketConnection(self._path, self._timeout_s)
 
 
+def _proxy(socket_path: Path, timeout_s: float) -> xmlrpc.client.ServerProxy:
+    return xmlrpc.client.ServerProxy("http://localhost", transport=_SocketTransport(socket_path, timeout_s))
+
+
 def states(socket_path: Path, timeout_s: float = 2.0) -> dict[str, dict[str, Any]] | None:
     """State of each program (`statename`, `pid`, `start`, `spawnerr`) by name; None where no supervisord answers."""
-    proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_SocketTransport(socket_path, timeout_s))
+    proxy = _proxy(socket_path, timeout_s)
     try:
         infos: Any = proxy.supervisor.getAllProcessInfo()
     except (OSError, xmlrpc.client.Error, http.client.HTTPException):
         return None
     return {str(info["name"]): info for info in infos}
+
+
+def update(socket_path: Path) -> None:
+    """Start programs that the configuration names now, end those that it names no more; leave the others alone."""
+    proxy: Any = _proxy(socket_path, UPDATE_TIMEOUT_S)
+    try:
+        ((added, _changed, removed),) = proxy.supervisor.reloadConfig()
+        for name in removed:
+            proxy.supervisor.stopProcessGroup(name)
+            proxy.supervisor.removeProcessGroup(name)
+        for name in added:
+            proxy.supervisor.addProcessGroup(name)
+    except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+        raise SandboxError(f"The supervisord at {socket_path} did not take its new programs: {error}.") from error
+
+
+def hold(socket_path: Path, name: str, *, stopped: bool) -> bool:
+    """Stop one program until it is started again, or start it. Returns whether it was otherwise before."""
+    proxy: Any = _proxy(socket_path, UPDATE_TIMEOUT_S)
+    try:
+        runs = proxy.supervisor.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF")
+        if runs == stopped:
+            (proxy.supervisor.stopProcess if stopped else proxy.supervisor.startProcess)(name)
+    except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+        verb = "stop" if stopped else "start"
+        raise SandboxError(f"The supervisord at {socket_path} did not {verb} {name}: {error}.") from error
+    return bool(runs == stopped)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ack_sandbox import services, supervisor
+from ack_sandbox import services, supervisor, virtual_node
 from ack_sandbox.cluster import launch_command
 from ack_sandbox.node import AUDIT_POLICY, Node
 from ack_sandbox.settings import Settings
@@ -57,6 +57,24 @@ def test_images_come_from_the_sandboxs_registry(node: Node) -> None:
 def test_etcd_is_out_of_reach_for_pods(node: Node) -> None:
     assert flags(node, "etcd")["--listen-client-urls"].startswith("http://127.0.0.1:")
     assert flags(node, "kube-apiserver")["--etcd-servers"] == flags(node, "etcd")["--listen-client-urls"]
+
+
+def test_the_virtual_node_shares_nothing_that_a_kubelet_takes_for_its_own(node: Node) -> None:
+    kubelets = [yaml.safe_load(text(node, "kubelet.yaml"))]
+    rendered = virtual_node.files(node)
+    kubelets.append(yaml.safe_load(rendered[node.folder / "virtual/kubelet.yaml"]))
+    for key in ("cgroupRoot", "containerRuntimeEndpoint", "podLogsDir", "port", "healthzPort"):
+        assert kubelets[0].get(key) != kubelets[1][key], key
+    assert kubelets[1]["registerWithTaints"][0]["key"] == "virtual-kubelet.io/provider"
+    runtime = rendered[node.folder / "virtual/containerd.toml"]
+    assert f'root = "{node.folder}/virtual/containerd"' in runtime
+    assert f'conf_dir = "{node.folder}/cni"' in runtime, "its pods are in the same network"
+
+
+def test_programs_of_addons_are_read_from_their_folder(node: Node) -> None:
+    config = configparser.RawConfigParser()
+    config.read_string(node.files()[node.supervisor_config])
+    assert config["include"]["files"] == f"{node.folder}/addons/*.conf"
 
 
 def test_who_needs_the_api_server_waits_for_it(node: Node) -> None:

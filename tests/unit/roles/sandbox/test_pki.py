@@ -40,6 +40,16 @@ def test_each_certificate_is_signed_by_its_authority(folder: Path, wanted: pki.C
     assert list(usage) == [expected]
 
 
+def test_one_more_is_signed_later_by_the_same_authority(folder: Path) -> None:
+    wanted = pki.Certificate("late", "system:node:late", "system:nodes")
+    pki.add(PROD, folder, wanted)
+    first = (folder / "late.crt").read_text()
+    pki.add(PROD, folder, wanted)
+    assert (folder / "late.crt").read_text() == first
+    load(folder, "late").verify_directly_issued_by(load(folder, "ca"))
+    assert yaml.safe_load((folder / "late.kubeconfig").read_text())["users"][0]["name"] == "late"
+
+
 def test_the_api_server_is_known_by_every_name_it_is_called(folder: Path) -> None:
     names = load(folder, "apiserver").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}

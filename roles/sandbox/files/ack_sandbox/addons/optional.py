@@ -4,45 +4,60 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import virtual_node
 from ..gobuild import find_go, go_environment
 from ..images import recipes
+from ..node import Node
+from ..pki import Certificate
 from ..process import run
 from ..progress import Progress
 from ..settings import Settings
+from ..supervisor import Program
 from . import Document, dump
 
 PROMETHEUS_NAMESPACE = "arms-prom"
 PROMETHEUS_PORT = 30090
 """Of every node: where its cluster's Prometheus answers."""
 
+POLICY_PORT = 9443
+
 
 @dataclass(frozen=True, slots=True)
 class Addon:
-    """`definitions` are applied first. `pods`: API paths of lists that must each hold a ready pod."""
+    """`definitions` are applied first. `pods`: API paths of lists that must each hold a ready pod.
 
-    definitions: tuple[Path, ...]
-    documents: str
-    pods: tuple[str, ...]
+    `certificates`, `files` and `programs` make daemons beside the cluster's own; `node` is the name of the one that
+    they register.
+    """
+
+    definitions: tuple[Path, ...] = ()
+    documents: str = ""
+    pods: tuple[str, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    files: Mapping[Path, str] = field(default_factory=dict)
+    programs: tuple[Program, ...] = ()
+    node: str = ""
 
 
-def arms_prometheus(settings: Settings, report: Progress) -> Addon:
+def arms_prometheus(of: Node, report: Progress) -> Addon:
     """The kinds of the Prometheus operator, and a Prometheus that reads what annotated ones of them select.
 
     Made when it is first asked for: the main job needs none.
     """
-    recipes.build_prometheus(settings, report)
-    image = recipes.push_all(settings, report)["prometheus"]
+    recipes.build_prometheus(of.settings, report)
+    image = recipes.push_all(of.settings, report)["prometheus"]
     documents = [_object("v1", "Namespace", PROMETHEUS_NAMESPACE), *_prometheus(image)]
     pods = f"/api/v1/namespaces/{PROMETHEUS_NAMESPACE}/pods?labelSelector=app%3Dprometheus"
-    return Addon((_operator_kinds(settings),), dump(documents), (pods,))
+    return Addon((_operator_kinds(of.settings),), dump(documents), (pods,))
 
 
 def _operator_kinds(settings: Settings) -> Path:
@@ -62,13 +77,39 @@ def _operator_kinds(settings: Settings) -> Path:
     return Path(told["Dir"]) / "example/prometheus-operator-crd"
 
 
-def loongcollector(settings: Settings, report: Progress) -> Addon:
+def loongcollector(of: Node, report: Progress) -> Addon:
     """The kind that says which logs are collected. The simulator reads it, and the pods' logs, when it is asked."""
-    return Addon((), Path(__file__).with_name("loongcollector.yaml").read_text(), ())
+    return Addon(documents=Path(__file__).with_name("loongcollector.yaml").read_text())
 
 
-ADDONS: Mapping[str, Callable[[Settings, Progress], Addon]] = {
+def ack_virtual_node(of: Node, report: Progress) -> Addon:
+    """A node that takes pods only where they ask for it: the pods are real."""
+    return Addon(
+        certificates=(virtual_node.certificate(of),),
+        files=virtual_node.files(of),
+        programs=tuple(virtual_node.programs(of)),
+        node=virtual_node.name(of),
+    )
+
+
+def kube_scheduler(of: Node, report: Progress) -> Addon:
+    """The kind ResourcePolicy, and what stands for the part of ACK's scheduler that acts on it."""
+    text = Path(__file__).with_name("kube-scheduler.yaml").read_text()
+    authority = base64.b64encode((of.pki / "ca.crt").read_bytes()).decode()
+    for key, value in {"URL": f"https://127.0.0.1:{POLICY_PORT}/", "CA": authority}.items():
+        text = text.replace(f"@{key}@", value)
+    command = [of.python, "-m", "ack_sandbox.resource_policy", of.cluster.node_ip, str(of.pki), str(POLICY_PORT)]
+    return Addon(
+        documents=text,
+        certificates=(Certificate("resource-policy", "resource-policy", server=("127.0.0.1",)),),
+        programs=(Program("resource-policy", command, environment=of.settings.python_environment, priority=300),),
+    )
+
+
+ADDONS: Mapping[str, Callable[[Node, Progress], Addon]] = {
+    "ack-virtual-node": ack_virtual_node,
     "arms-prometheus": arms_prometheus,
+    "kube-scheduler": kube_scheduler,
     "loongcollector": loongcollector,
 }
 

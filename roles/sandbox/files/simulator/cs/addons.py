@@ -43,6 +43,7 @@ CATALOGUE: dict[str, Document] = {
     "csi-provisioner": _entry("storage", "v1.33.4", "v1.34.1", default=True, managed=True, fixed=True),
     "flannel": _entry("network", "v0.15.1.24", "v0.15.1.25", fixed=True),
     "gateway-api": _entry("network", "1.2.0", "1.3.0"),
+    "kube-scheduler": _entry("core", "v1.34.0-aliyun-1.1.0", "v1.34.0-aliyun-1.2.0", managed=True),
     "kube-proxy": _entry("network", "v1.34.1", "v1.34.4", default=True, fixed=True),
     "loongcollector": _entry("log", "3.1.2", "3.2.0"),
     "managed-aliyun-acr-credential-helper": _entry("security", "v24.11.0", "v25.6.0", managed=True),

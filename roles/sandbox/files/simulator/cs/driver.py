@@ -16,9 +16,9 @@ LIMIT_S = 1800.0
 TERMINATION_S = 10.0
 TAIL_LINES = 20
 # Which real cluster stands behind a simulated one of this profile.
-REAL_CLUSTERS = {"Default": "prod", "Serverless": "dev"}
+REAL_CLUSTERS = {"Default": "prod", "Serverless": "dev", "Edge": "edge"}
 # Addons that bring something into a real cluster; of the others only the API knows.
-REAL_ADDONS = ("arms-prometheus", "loongcollector")
+REAL_ADDONS = ("ack-virtual-node", "arms-prometheus", "kube-scheduler", "loongcollector")
 
 
 class DriverFailed(Exception):

@@ -33,10 +33,16 @@ options:
   type:
     description:
       - What its nodes are for. With O(auto_scaling) it is the kind of autoscaling, which cannot be changed.
+      - Machines of the user's own join a pool of V(edge), by its attach script (M(mlops.ack.ack_attach_script)), in a
+        cluster of profile Edge. It has no size, O(instance_types) or O(vswitch_ids), and its type cannot be changed.
       - V(gpushare) also labels the nodes with O(gpu_share_mode); V(spot) also sets O(spot_strategy) to
         V(SpotAsPriceGo) when neither that nor O(spot_price_limits) is set.
     type: str
-    choices: [cpu, gpu, gpushare, spot]
+    choices: [cpu, gpu, gpushare, spot, edge]
+  interconnect_mode:
+    description: How the machines of an edge pool reach the control plane; V(basic) over the Internet. Used at creation.
+    type: str
+    choices: [basic, private]
   gpu_share_mode:
     description:
       - How pods share a GPU, with O(type=gpushare). V(cgpu) isolates memory, V(core_mem) compute too, V(share) neither.
@@ -234,6 +240,15 @@ EXAMPLES = r"""
       auto_repair_policy:
         restart_node: true
 
+- name: A site whose machines are our own
+  mlops.ack.ack_node_pool:
+    cluster_name: edge
+    region: cn-hangzhou
+    name: plant-7
+    type: edge
+    labels:
+      mlops.ack/site: plant-7
+
 - name: GPU nodes that come when a training needs them, and go afterwards
   mlops.ack.ack_node_pool:
     cluster_name: prod
@@ -337,7 +352,8 @@ MODULE = Module(
         "cluster_id": {"type": "str"},
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "type": {"type": "str", "choices": TYPES},
+        "type": {"type": "str", "choices": [*TYPES, "edge"]},
+        "interconnect_mode": {"type": "str", "choices": ["basic", "private"]},
         "gpu_share_mode": {"type": "str", "choices": ["cgpu", "core_mem", "share", "mps", "default"]},
         "instance_types": {"type": "list", "elements": "str"},
         "vswitch_ids": {"type": "list", "elements": "str"},

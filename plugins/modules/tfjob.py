@@ -41,9 +41,10 @@ options:
       - Replica types, each with C(replicas), C(template) and C(restartPolicy).
       - Types are V(Chief) or V(Master), V(Worker), V(PS) and V(Evaluator).
       - Every template has a container named C(tensorflow). Required unless O(state=absent).
-      - Beside them C(gpuMemory) (GiB of a shared GPU), C(gpuCorePercentage), C(gpuCount), C(burst) and C(spot), as
-        M(mlops.ack.tfserving) describes them. With C(spot) the C(restartPolicy) is V(ExitCode) when unset, so that the
-        job outlives an instance that is taken back; C(Never) is refused.
+      - Beside them C(gpuMemory) (GiB of a shared GPU), C(gpuCorePercentage), C(gpuCount), C(burst), C(spot) and
+        C(site), as M(mlops.ack.tfserving) describes them.
+      - With C(spot) the C(restartPolicy) is V(ExitCode) when unset, so that the job outlives an instance that is taken
+        back; C(Never) is refused.
       - What is asked for is checked against the cluster's nodes before the job is made.
     type: dict
     aliases: [tfReplicaSpecs]

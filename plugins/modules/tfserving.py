@@ -143,6 +143,11 @@ options:
           - Whole cards (C(nvidia.com/gpu)); with O(predictors[].gpu_memory) the cards that it is spread over.
         type: int
         aliases: [gpuCount]
+      site:
+        description:
+          - The edge site where its pods run, the value of the label C(mlops.ack/site) of the site's node pool.
+          - They stay there when the site cannot be reached from the control plane.
+        type: str
       burst:
         description:
           - Lets pods run serverless, on the virtual node, when the nodes are full. They leave first (best effort).

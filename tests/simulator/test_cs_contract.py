@@ -133,7 +133,6 @@ def _walk(cs: Recording) -> None:
     cs.modify_cluster_tags(c, make("ModifyClusterTags", body=[{"key": "x", "value": "y"}]))
     protected = make("UpdateResourcesDeleteProtection", resource_type="pods", resources=["p"], enable=True)
     cs.update_resources_delete_protection(c, protected)
-    cs.describe_cluster_attach_scripts(c, make("DescribeClusterAttachScripts", nodepool_id="np"))
     cs.check_control_plane_log_enable(c)
 
     def rests(task_id: str) -> None:
@@ -143,6 +142,12 @@ def _walk(cs: Recording) -> None:
     rests(cs.update_control_plane_log(c, make("UpdateControlPlaneLog", components=["kcm"])).body.task_id)
     rests(cs.modify_cluster(c, make("ModifyCluster", timezone="UTC")).body.task_id)
     rests(cs.create_autoscaling_config(c, make("CreateAutoscalingConfig", cool_down_duration="10m")).body.task_id)
+
+    site = {"nodepool_info": {"name": "site", "type": "edge"}, "interconnect_mode": "basic"}
+    edge = cs.create_cluster_node_pool(c, make("CreateClusterNodePool", **site)).body
+    rests(edge.task_id)
+    wanted = make("DescribeClusterAttachScripts", nodepool_id=edge.nodepool_id, arch="amd64", one_time_token=True)
+    cs.describe_cluster_attach_scripts(c, wanted)
 
     np = cs.create_cluster_node_pool(c, make("CreateClusterNodePool", **pool)).body.nodepool_id
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -72,6 +74,24 @@ def test_a_cluster_is_a_real_one_by_its_profile(driven: Simulator) -> None:
     assert SERVER in kubeconfig.config
     delete(cs, ids["Default"])
     assert calls(driven) == ["up prod", "up dev", "up edge", "down prod --purge"]
+
+
+def test_a_machine_that_joins_is_the_real_clusters_node_with_the_pools_labels(driven: Simulator) -> None:
+    cs = driven.cs()
+    cluster_id, task_id = create(cs, "Edge")
+    task_ends(cs, task_id)
+    cluster_is(cs, cluster_id, "running")
+    pool = {
+        "nodepool_info": {"name": "site", "type": "edge"},
+        "kubernetes_config": {"labels": [{"key": "mlops.ack/site", "value": "plant-7"}]},
+    }
+    body = cs.create_cluster_node_pool(cluster_id, models.CreateClusterNodePoolRequest().from_map(pool)).body
+    task_ends(cs, body.task_id)
+    request = models.DescribeClusterAttachScriptsRequest(nodepool_id=body.nodepool_id)
+    script = cs.describe_cluster_attach_scripts(cluster_id, request).body
+    joined = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+    assert json.loads(joined.stdout)["node_name"] == "ack-edge"
+    assert "join edge" in calls(driven)[-1] and "--label=mlops.ack/site=plant-7" in calls(driven)[-1]
 
 
 def test_there_is_one_real_cluster_for_each_profile(driven: Simulator) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,3 +228,25 @@ def test_a_pool_is_found_by_its_name(cs: Client, cluster_id: str) -> None:
     request = models.DescribeClusterNodePoolsRequest(nodepool_name=name)
     found = cs.describe_cluster_node_pools(cluster_id, request).body.nodepools
     assert [pool.nodepool_info.nodepool_id for pool in found] == [pool_id]
+
+
+def test_a_machine_joins_with_the_token_of_the_script_and_once(cs: Client, cluster_id: str, tmp_path: Path) -> None:
+    edge = {"nodepool_info": {"name": new_name(), "type": "edge"}, "interconnect_mode": "basic"}
+    body = cs.create_cluster_node_pool(cluster_id, NP().from_map(edge)).body
+    task_ends(cs, body.task_id)
+    request = models.DescribeClusterAttachScriptsRequest(nodepool_id=body.nodepool_id, one_time_token=True)
+    script = tmp_path / "attach.sh"
+    script.write_text(cs.describe_cluster_attach_scripts(cluster_id, request).body)
+    first, second = (subprocess.run(["sh", script], capture_output=True, text=True) for number in (1, 2))
+    assert json.loads(first.stdout)["nodepool_id"] == body.nodepool_id, first.stderr
+    assert second.returncode and "403" in second.stderr
+    status = pool_of(cs, cluster_id, body.nodepool_id).status
+    assert (status.total_nodes, status.healthy_nodes) == (1, 1)
+
+
+def test_a_pool_of_the_cloud_has_no_script(cs: Client, cluster_id: str) -> None:
+    body = cs.create_cluster_node_pool(cluster_id, NP().from_map(wanted(0))).body
+    task_ends(cs, body.task_id)
+    request = models.DescribeClusterAttachScriptsRequest(nodepool_id=body.nodepool_id)
+    with pytest.raises(ClientException, match="type edge"):
+        cs.describe_cluster_attach_scripts(cluster_id, request)

@@ -69,7 +69,7 @@ class Transport(Protocol):
         body: Any = None,
         deadline: Deadline | None = None,
     ) -> Any:
-        """The response's JSON (None for an operation without one).
+        """The response's JSON or text (None for an operation without one).
 
         `what` is the phrase after "Failed to". `ids` fill the path. Query values that are bool, list or dict are sent
         as the API wants them. `deadline` covers the tries too; without it the request timeout does.
@@ -113,7 +113,7 @@ class Ack:
             auth_type="AK",
             style="ROA",
             req_body_type="json",
-            body_type="json" if operation.answers else "none",
+            body_type=operation.answers,
         )
         texts = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         until = deadline or self._deadline()

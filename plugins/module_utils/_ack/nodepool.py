@@ -35,6 +35,7 @@ def desired(params: Mapping[str, Any]) -> State:
         return None
     auto = {name: value for name, value in (params["auto_scaling"] or {}).items() if value is not None}
     kind = params["type"]
+    _check_edge(params, auto)
     if auto.get("enable"):
         if params["desired_size"] is not None:
             raise _invalid(
@@ -68,6 +69,26 @@ def desired(params: Mapping[str, Any]) -> State:
         "management": _set(params["management"]),
         "data_disks": _disks(params["data_disks"]),
     }
+
+
+ELSEWHERE = ("instance_types", "vswitch_ids", "desired_size", "spot_strategy", "spot_price_limits")
+
+
+def _check_edge(params: Mapping[str, Any], auto: Mapping[str, Any]) -> None:
+    """The machines of an edge pool are the user's: ACK neither chooses nor counts them."""
+    if params["type"] != "edge":
+        if params["interconnect_mode"]:
+            raise _invalid(
+                f"interconnect_mode is '{params['interconnect_mode']}', but type is '{params['type'] or 'not set'}'.",
+                "Set type to edge.",
+            )
+        return
+    strange = [name for name in ELSEWHERE if params[name]] + (["auto_scaling"] if auto.get("enable") else [])
+    if strange:
+        raise _invalid(
+            f"type is 'edge', and {strange[0]} is set; machines join an edge node pool by its attach script.",
+            f"Leave {', '.join(strange)} out.",
+        )
 
 
 def _check_sharing(params: Mapping[str, Any]) -> None:
@@ -165,10 +186,18 @@ class NodePool(Resource):
         self._title = f"node pool {params['name']}"
         sharing = {shape.SHARING: params["gpu_share_mode"] or "cgpu"} if params["type"] == "gpushare" else {}
         self._sharing: dict[str, str] = sharing
+        self._is_edge = params["type"] == "edge"
 
     def observe(self) -> State:
         wire = self._read()
         self._id = None if wire is None else wire["nodepool_info"]["nodepool_id"]
+        kind = "edge" if wire is None else wire["nodepool_info"].get("type")
+        if self._is_edge and kind != "edge":
+            raise Failure(
+                "ImmutableField",
+                f"type of {self._title} cannot change from {kind} to edge.",
+                hint="Delete the node pool first, or give the new one another name.",
+            )
         return None if wire is None else shape.node_pool(wire)
 
     def _read(self) -> Mapping[str, Any] | None:
@@ -205,7 +234,7 @@ class NodePool(Resource):
         if asked.get("enable") and "type" not in asked:
             wanted["auto_scaling"] = {**asked, "type": present.get("type", "cpu")}
         if observed is None:
-            for name in ("instance_types", "vswitch_ids"):
+            for name in () if self._is_edge else ("instance_types", "vswitch_ids"):
                 if not wanted.get(name):
                     raise Failure("MissingOption", f"{name} is not set.", hint="A new node pool needs it.")
             plan = compare(None, wanted)
@@ -235,7 +264,10 @@ class NodePool(Resource):
                 self._delete(plan)
 
     def _create(self, wanted: Mapping[str, Any]) -> None:
-        body = {"nodepool_info": {"name": wanted["name"], "type": "ess"}, **shape.pool_sections(wanted)}
+        kind = "edge" if self._is_edge else "ess"
+        body = {"nodepool_info": {"name": wanted["name"], "type": kind}, **shape.pool_sections(wanted)}
+        if self._is_edge:
+            body["interconnect_mode"] = self._params["interconnect_mode"] or "basic"
         what = f"create {self._title}"
         try:
             answer = self._transport.call("CreateClusterNodePool", what, ids=self._ids, body=body)
@@ -319,7 +351,7 @@ class NodePool(Resource):
         text = f"{nodes['healthy']} of {wanted} nodes healthy"
         if pool["state"] != "active":
             return Seen(pool["state"], text, pool)
-        settled = auto["enable"] or nodes["total"] <= wanted
+        settled = auto["enable"] or self._is_edge or nodes["total"] <= wanted
         if nodes["healthy"] >= wanted and settled:
             return Seen("ready", text, pool)
         return Seen("short" if nodes["failed"] else "active", text, pool)

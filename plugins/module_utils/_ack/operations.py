@@ -7,15 +7,15 @@ Source: CS OpenAPI 2015-12-15 and alibabacloud-cs20151215 7.2.3, read 2026-11-22
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Operation(NamedTuple):
-    """method, path with its placeholders. answers: the response has a body. safe: may be sent twice."""
+    """method, path with its placeholders. answers: the form of the response's body. safe: may be sent twice."""
 
     method: str
     path: str
-    answers: bool = True
+    answers: Literal["json", "none", "string"] = "json"
     safe: bool = True
 
 
@@ -25,7 +25,7 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeClustersV1": Operation("GET", "/api/v1/clusters"),
     "DeleteCluster": Operation("DELETE", "/clusters/{cluster}"),
     "ModifyCluster": Operation("PUT", "/api/v2/clusters/{cluster}"),
-    "ModifyClusterTags": Operation("POST", "/clusters/{cluster}/tags", answers=False),
+    "ModifyClusterTags": Operation("POST", "/clusters/{cluster}/tags", answers="none"),
     "UpgradeCluster": Operation("POST", "/api/v2/clusters/{cluster}/upgrade", safe=False),
     "DescribeClusterResources": Operation("GET", "/clusters/{cluster}/resources"),
     "UpdateControlPlaneLog": Operation("PUT", "/clusters/{cluster}/controlplanelog"),
@@ -40,13 +40,14 @@ OPERATIONS: dict[str, Operation] = {
     "ModifyClusterNodePool": Operation("PUT", "/clusters/{cluster}/nodepools/{pool}"),
     "DeleteClusterNodepool": Operation("DELETE", "/clusters/{cluster}/nodepools/{pool}"),
     "DescribeClusterNodes": Operation("GET", "/clusters/{cluster}/nodes"),
+    "DescribeClusterAttachScripts": Operation("POST", "/clusters/{cluster}/attachscript", answers="string", safe=False),
     "ListAddons": Operation("GET", "/addons"),
     "DescribeAddon": Operation("GET", "/addons/{addon}"),
     "ListClusterAddonInstances": Operation("GET", "/clusters/{cluster}/addon_instances"),
     "GetClusterAddonInstance": Operation("GET", "/clusters/{cluster}/addon_instances/{addon}"),
     "InstallClusterAddons": Operation("POST", "/clusters/{cluster}/components/install", safe=False),
     "UpgradeClusterAddons": Operation("POST", "/clusters/{cluster}/components/upgrade", safe=False),
-    "ModifyClusterAddon": Operation("POST", "/clusters/{cluster}/components/{addon}/config", answers=False),
+    "ModifyClusterAddon": Operation("POST", "/clusters/{cluster}/components/{addon}/config", answers="none"),
     "UnInstallClusterAddons": Operation("POST", "/clusters/{cluster}/components/uninstall", safe=False),
     "DescribeClusterAddonsUpgradeStatus": Operation("GET", "/clusters/{cluster}/components/upgradestatus"),
     "DescribeClusterUserKubeconfig": Operation("GET", "/k8s/{cluster}/user_config"),

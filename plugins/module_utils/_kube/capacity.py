@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .._core.failure import Failure
+from .._core.spelling import nearest
 from .kinds import Kind, kind_of
-from .placement import NODE_POOL, SHARED_MEMORY, VIRTUAL_TAINT, WHOLE_CARDS, Placement
+from .placement import NODE_POOL, SHARED_MEMORY, SITE, VIRTUAL_TAINT, WHOLE_CARDS, Placement
 from .shape import quantity
 
 NODE, POD = kind_of("v1", "Node"), kind_of("v1", "Pod")
@@ -54,8 +55,10 @@ class GpuNode(NamedTuple):
 
 
 def preflight(api: Reader, asks: Sequence[Ask]) -> tuple[str, ...]:
-    """Warnings. Raises Failure `DoesNotFit`, `GpuNotShared` or `NoVirtualNode` where waiting would not help."""
-    asks = [ask for ask in asks if ask.wish.limits or ask.wish.burst]
+    """Warnings. Raises Failure `DoesNotFit`, `GpuNotShared`, `NoVirtualNode` or `UnknownSite` where waiting would not
+    help.
+    """
+    asks = [ask for ask in asks if ask.wish.limits or ask.wish.burst or ask.wish.site]
     if not asks:
         return ()
     try:
@@ -64,7 +67,7 @@ def preflight(api: Reader, asks: Sequence[Ask]) -> tuple[str, ...]:
     except Failure as failure:
         if failure.code != "Forbidden":
             raise
-        return ("The kubeconfig's user may not list nodes and pods, so nobody checked whether the GPUs suffice.",)
+        return ("The kubeconfig's user may not list nodes and pods, so nobody checked whether the pods find a place.",)
     return check(asks, nodes, pods)
 
 
@@ -75,6 +78,8 @@ def check(
     found = gpu_nodes(nodes, pods)
     warnings: list[str] = []
     for ask in asks:
+        if ask.wish.site:
+            _check_site(ask, nodes)
         if ask.wish.burst:
             warnings += _check_burst(ask, nodes)
         elif ask.wish.gpu_memory is not None:
@@ -215,6 +220,20 @@ def _check_burst(ask: Ask, nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     if burst.node_pool and burst.node_pool not in pools:
         warnings.append(f"{ask.who} keeps pods on node pool {burst.node_pool}, which has no node now.")
     return warnings
+
+
+def _check_site(ask: Ask, nodes: Sequence[Mapping[str, Any]]) -> None:
+    sites = sorted({site for node in nodes if (site := (node["metadata"].get("labels") or {}).get(SITE))})
+    if ask.wish.site not in sites:
+        meant = nearest(str(ask.wish.site), sites)
+        raise Failure(
+            "UnknownSite",
+            f"{ask.who} is for site {ask.wish.site}, but no node has the label {SITE}={ask.wish.site}."
+            f" Sites with nodes: {', '.join(sites) or 'none'}.",
+            resource=ask.who,
+            hint=f"Did you mean '{meant}'?" if meant else "Attach a machine to the site's node pool first.",
+            details={"sites": sites},
+        )
 
 
 def _is_virtual(node: Mapping[str, Any]) -> bool:

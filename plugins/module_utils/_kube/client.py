@@ -35,6 +35,7 @@ from .shape import FIELD_MANAGER, Object
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+MANY = 10_000
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -45,13 +46,17 @@ class KubeClient:
         self.context = context
         self._timeout_s = request_timeout_s
         self._limit: Deadline | None = None
+        self._answered: list[bool] = []  # shared by bounded copies
         self._configuration = configuration
         self._pool = ApiClient(configuration=configuration).rest_client.pool_manager
         self._discovered: dict[tuple[str, str], Kind] = {}
         self.host: str = configuration.host.rstrip("/")
 
     def within(self, deadline: Deadline) -> KubeClient:
-        """The same client, whose calls end at `deadline` too (at most a second after it)."""
+        """The same client, whose calls end at `deadline` too (at most a second after it).
+
+        Where the API has answered before and is away now, they are tried again until then: it may come back.
+        """
         bounded = copy.copy(self)
         bounded._limit = deadline
         return bounded
@@ -220,17 +225,19 @@ class KubeClient:
         accept: str = JSON,
     ) -> Object | None:
         """One JSON call. `safe`: may be sent twice (reads always are). None: a 404 where `missing_ok`."""
-        deadline = self._deadline()
 
         def attempt() -> Object | None:
-            status, headers, data = self._send(method, path, query or {}, body, content_type, deadline, accept)
+            limit = self._deadline()
+            status, headers, data = self._send(method, path, query or {}, body, content_type, limit, accept)
             if status == 404 and missing_ok:
                 return None
             if status >= 400:
                 raise _failure(method, path, status, headers, data, safe if safe is not None else method == "GET")
             return json.loads(data) if data else {}
 
-        return call(attempt, deadline, self.context)
+        if self._limit is not None and self._answered:
+            return call(attempt, self._limit, self.context, tries=MANY)
+        return call(attempt, self._deadline(), self.context)
 
     def text(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> str:
         """One call whose answer is plain text."""
@@ -280,6 +287,7 @@ class KubeClient:
                 hint="Is the cluster running, and is this its kubeconfig?",
                 retryable=method == "GET" or content_type in (APPLY, MERGE),
             ) from error
+        self._answered[:] = [True]
         return answer.status, answer.headers, answer.data
 
 

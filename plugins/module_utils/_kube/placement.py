@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.ack contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a pod may run, from the user's words to a pod template: shared GPUs, bursting to serverless, spot. Pure.
+"""Where a pod may run, from the user's words to a pod template: shared GPUs, serverless, spot, an edge site. Pure.
 
 Source: ACK documentation, "GPU sharing", "ResourcePolicy", "Schedule pods to a virtual node", "Use spot instances of
 ECI" (2026-11). Not run against Alibaba Cloud; that several cards of one pod share `gpu-mem` evenly is unverified.
@@ -8,6 +8,7 @@ ECI" (2026-11). Not run against Alibaba Cloud; that several cards of one pod sha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -26,9 +27,15 @@ RESOURCE_POLICY = kind_of("scheduling.alibabacloud.com/v1alpha1", "ResourcePolic
 VIRTUAL_TAINT = "virtual-kubelet.io/provider"
 VIRTUAL_LABEL = ("type", "virtual-kubelet")
 NODE_POOL = "alibabacloud.com/nodepool-id"
+SITE = "mlops.ack/site"
+"""Label of an edge node pool, and so of its nodes: where they are."""
+LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+"""Taints that evict pods after five minutes, also where only the line to the site is cut."""
 MOST_INSTANCE_TYPES = 5
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 PLACEMENT: Spec = {
+    "site": {"type": "str"},
     "gpu_memory": {"type": "int", "aliases": ["gpuMemory"]},
     "gpu_core_percentage": {"type": "int", "aliases": ["gpuCorePercentage"]},
     "gpu_count": {"type": "int", "aliases": ["gpuCount"]},
@@ -76,13 +83,16 @@ class Spot(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """One pod's wishes. gpu_memory: GiB of shared cards. gpu_count: the cards they are on; without it whole cards."""
+    """One pod's wishes. gpu_memory: GiB of shared cards. gpu_count: the cards they are on; without it whole cards.
+    site: the one place where it may run, and where it stays when the place cannot be reached.
+    """
 
     gpu_memory: int | None = None
     gpu_core_percentage: int | None = None
     gpu_count: int | None = None
     burst: Burst | None = None
     spot: Spot | None = None
+    site: str | None = None
 
     @property
     def limits(self) -> dict[str, str]:
@@ -120,7 +130,18 @@ def placement(given: Mapping[str, Any], where: str) -> Placement:
             f"{where}.gpu_memory is {memory}, which {cards} cards cannot share evenly.",
             hint=f"Set a multiple of {cards}.",
         )
-    burst, spot = _burst(given.get("burst"), where), _spot(given.get("spot"), where)
+    burst, spot, site = _burst(given.get("burst"), where), _spot(given.get("spot"), where), given.get("site")
+    if site is not None and not LABEL_VALUE.fullmatch(site):
+        raise Failure(
+            "InvalidOption",
+            f"{where}.site is '{site}'; a site is 1 to 63 letters, digits, '-', '_' and '.', as a label's value is.",
+        )
+    if burst and site:
+        raise Failure(
+            "InvalidOption",
+            f"{where} asks for site {site} and for burst; a virtual node is at no site.",
+            hint="Leave one of them out.",
+        )
     if burst and memory is not None:
         raise Failure(
             "InvalidOption",
@@ -133,7 +154,7 @@ def placement(given: Mapping[str, Any], where: str) -> Placement:
             f"{where}.burst.instance_types is not set; a serverless pod with GPUs is made by instance type only.",
             hint=f"Name up to {MOST_INSTANCE_TYPES}, for example ecs.gn7i-c8g1.2xlarge.",
         )
-    return Placement(memory, cores, cards, burst, spot)
+    return Placement(memory, cores, cards, burst, spot, site)
 
 
 def placement_in(given: Mapping[str, Any], where: str) -> Placement:
@@ -207,6 +228,9 @@ def placed_template(wish: Placement, container: str, *, by_policy: bool) -> Obje
         template["metadata"] = {"annotations": notes}
     if wish.burst and not by_policy:
         template.setdefault("spec", {}).update(_prefers_local(wish.burst))
+    if wish.site:
+        stays = [{"key": taint, "operator": "Exists", "effect": "NoExecute"} for taint in LOST]
+        template.setdefault("spec", {}).update(nodeSelector={SITE: wish.site}, tolerations=stays)
     return template
 
 

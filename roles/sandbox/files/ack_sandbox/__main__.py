@@ -43,10 +43,11 @@ def parser() -> argparse.ArgumentParser:
     data = add("digits", "write the handwritten digits as CSV files")
     data.add_argument("destination", type=Path)
     cluster = add("cluster", "start, stop or show one cluster, or give it an addon")
-    cluster.add_argument("action", choices=["up", "down", "status", "install", "remove", "halt", "resume"])
+    cluster.add_argument("action", choices=["up", "down", "status", "install", "remove", "halt", "resume", "join"])
     cluster.add_argument("name", choices=list(Settings.from_environment().clusters))
     cluster.add_argument("--addon", choices=list(ADDONS), help="with install and remove: which")
     cluster.add_argument("--daemon", default="kube-apiserver", help="with halt and resume: which (kube-apiserver)")
+    cluster.add_argument("--label", action="append", default=[], help="with join: a label of the node, KEY=VALUE")
     cluster.add_argument("--purge", action="store_true", help="with down: forget all the cluster held")
     return top
 
@@ -81,6 +82,8 @@ def execute(options: argparse.Namespace, settings: Settings, report: Progress) -
             return {"changed": cluster.install(options.addon)}
         case "remove":
             return {"changed": cluster.remove(options.addon)}
+        case "join":
+            return {"changed": cluster.join(options.label)}
         case "halt" | "resume":
             return {"changed": cluster.hold(options.daemon, stopped=options.action == "halt")}
     return cluster.status()

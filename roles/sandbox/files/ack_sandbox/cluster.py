@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,12 @@ class Cluster:
             run([*kubectl, "cordon", name], timeout_s=60)
             pods = ["delete", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={name}", "--grace-period=1"]
             run([*kubectl, *pods, "--timeout=90s"], timeout_s=120)
+
+    def join(self, labels: Sequence[str]) -> bool:
+        """Give the node labels, each KEY=VALUE: those of the node pool that it joins."""
+        run([*self._kubectl(self._running()), "label", "node", self.addresses.node_name, "--overwrite", *labels])
+        self._report(f"{self.name}: {self.addresses.node_name} has {', '.join(labels)}")
+        return True
 
     def hold(self, daemon: str, *, stopped: bool) -> bool:
         """Stop one daemon and leave it so, or start it again. Returns whether it was otherwise before."""

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from .clock import Clock
+from .cs.nodepools import join
 from .cs.service import Service
 from .errors import ServiceError
 from .faults import Faults
@@ -23,7 +24,7 @@ PREFIX = "/__simulator__/"
 
 @dataclass
 class Control:
-    """GET and PUT faults and clock; GET requests?since=ID, clusters."""
+    """GET and PUT faults and clock; GET requests?since=ID, clusters; POST join, what an attach script does."""
 
     clock: Clock
     faults: Faults
@@ -36,6 +37,8 @@ class Control:
         try:
             if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
                 raise ServiceError(403, "Forbidden", "The simulator is controlled from its own machine only.")
+            if (request.method, name) == ("POST", "join"):
+                return web.json_response(await join(self.service, (await request.read()).decode()))
             body = json.loads(await request.read() or b"null") if request.method == "PUT" else None
             return web.json_response(self._do(request.method, name, dict(parse_qsl(url.query)), body))
         except ServiceError as refused:

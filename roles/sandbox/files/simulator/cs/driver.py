@@ -9,7 +9,7 @@ import contextlib
 import re
 import shlex
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LIMIT_S = 1800.0
@@ -27,7 +27,7 @@ class DriverFailed(Exception):
 
 class Driver:
     """Runs `<command> up NAME`, `down NAME --purge`, `install NAME --addon ADDON`, `remove NAME --addon ADDON`,
-    one at a time for each name.
+    `join NAME --label KEY=VALUE`, one at a time for each name.
     """
 
     def __init__(self, command: str, logs: Path, kubeconfigs: str) -> None:
@@ -48,6 +48,11 @@ class Driver:
 
     async def remove(self, name: str, addon: str, on_line: Callable[[str], None]) -> None:
         await self._run(name, ["remove", name, "--addon", addon], on_line)
+
+    async def join(self, name: str, labels: Mapping[str, str], on_line: Callable[[str], None]) -> None:
+        """Give the cluster's node the labels of the node pool that it joins."""
+        words = [f"--label={key}={value}" for key, value in sorted(labels.items())]
+        await self._run(name, ["join", name, *words], on_line)
 
     def kubeconfig(self, name: str) -> str:
         """The cluster's kubeconfig as YAML text. Raises OSError when there is none."""

@@ -57,11 +57,13 @@ class CsEdge:
         operation, ids = found
         call = Call(
             operation.name, request.method, url.path, ids, _query(operation, url.query), _parsed(operation, body),
-            exchange.request_id,
+            request.host, exchange.request_id,
         )  # fmt: skip
         answer = operation.run(self.service, call)
         payload = b"" if operation.answer == "none" else json.dumps(answer, ensure_ascii=False).encode()
         headers = {"x-acs-request-id": exchange.request_id, "Content-Type": "application/json; charset=utf-8"}
+        if operation.answer == "text":
+            payload, headers["Content-Type"] = answer.encode(), "text/plain; charset=utf-8"
         if rule is not None and rule.kind == "half":
             await exchange.send_half(headers, payload, operation.status)
         return web.Response(status=operation.status, body=payload, headers=headers)

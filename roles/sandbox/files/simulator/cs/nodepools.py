@@ -1,14 +1,19 @@
 # Copyright: (c) 2026, mlops.ack contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Node pools and the nodes in them. The nodes exist on paper only: the sandbox's real clusters have one node each."""
+"""Node pools and the nodes in them. The nodes exist on paper only: the sandbox's real clusters have one node each.
+
+That one joins an edge node pool when its attach script is run.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 from ..errors import ServiceError, invalid
 from ..store import Document
+from .driver import DriverFailed
 from .service import Call, Service, new_id
 from .work import Step, Work
 
@@ -220,9 +225,59 @@ def nodes(service: Service, call: Call) -> Document:
 
 
 def attach_script(service: Service, call: Call) -> str:
-    """The command that a machine outside the cloud runs to join. Its token is worth nothing."""
+    """The script that a machine outside the cloud runs to join: it brings its token to `join`. Kept is a digest."""
     service.operable(call)
-    return f"echo 'join {call.ids['cluster_id']} as {call.body.get('nodepool_id', '')} with token {new_id('', 16)}'"
+    record = service.nodepools.get(str(call.body.get("nodepool_id")))
+    if record is None or record["cluster_id"] != call.ids["cluster_id"]:
+        raise ServiceError(404, "ErrorNodePoolNotFound", f"node pool {call.body.get('nodepool_id')!r} not found")
+    if record["pool"]["nodepool_info"]["type"] != "edge":
+        raise invalid("NodepoolId", "machines join node pools of type edge")
+    token, pool_id = new_id("", 32), record["pool"]["nodepool_info"]["nodepool_id"]
+    kept = {"digest": _digest(token), "once": bool(call.body.get("one_time_token"))}
+    service.nodepools.put(pool_id, {**record, "tokens": [*record.get("tokens", []), kept]})
+    return SCRIPT.format(url=f"http://{call.host}/__simulator__/join", token=token)
+
+
+SCRIPT = """\
+#!/bin/sh
+# Run as root on the machine that shall join.
+exec python3 - <<'END'
+import urllib.request
+request = urllib.request.Request("{url}", data=b"{token}", method="POST")
+print(urllib.request.urlopen(request, timeout=60).read().decode())
+END
+"""
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def join(service: Service, token: str) -> Document:
+    """The machine that brings this token becomes a node of its pool: where there is a real cluster, that one's node."""
+    for record in service.nodepools:
+        kept = next((each for each in record.get("tokens", []) if each["digest"] == _digest(token)), None)
+        if kept is not None:
+            break
+    else:
+        raise ServiceError(403, "InvalidToken", "the token is unknown or was used")
+    pool_id = record["pool"]["nodepool_info"]["nodepool_id"]
+    cluster = service.cluster_named(record["cluster_id"])
+    node = _node(service, record, len(record["nodes"]), new_id("edge-", 16))
+    if service.driver is not None and cluster["real"]:
+        node["node_name"] = f"ack-{cluster['real']}"
+        labels = {each["key"]: each.get("value") or "" for each in record["pool"]["kubernetes_config"]["labels"]}
+        labels |= {"alibabacloud.com/nodepool-id": pool_id, "alibabacloud.com/is-edge-worker": "true"}
+        try:
+            await service.driver.join(cluster["real"], labels, lambda line: None)
+        except DriverFailed as failed:
+            raise ServiceError(500, "InternalError", str(failed)) from failed
+    node.update(state="running", node_status="Ready", instance_status="Running", is_aliyun_node=False)
+    others = [each for each in record["nodes"] if each["node_name"] != node["node_name"]]
+    tokens = [each for each in record["tokens"] if each is not kept or not each["once"]]
+    service.nodepools.put(pool_id, {**record, "nodes": [*others, node], "tokens": tokens})
+    service.resize(record["cluster_id"])
+    return {"node_name": node["node_name"], "nodepool_id": pool_id}
 
 
 def autoscaling(service: Service, call: Call) -> Document:

@@ -23,7 +23,8 @@ WORKS = {**clusters.WORKS, **nodepools.WORKS, **addons.WORKS, **around.WORKS}
 class Operation:
     """`query` and `body` are the fields that are understood; a body that names another one is refused.
 
-    `rows`: the body is a bare array of objects with these fields. `answer` none: the body of the answer is empty.
+    `rows`: the body is a bare array of objects with these fields. `answer` none: the body of the answer is empty; text:
+    it is no JSON.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Operation:
     body: tuple[str, ...] = ()
     rows: bool = False
     status: int = 200
-    answer: Literal["json", "none"] = "json"
+    answer: Literal["json", "none", "text"] = "json"
 
     @property
     def write(self) -> bool:
@@ -87,7 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("DescribeClusterNodes", "GET", _CLUSTER + "/nodes", nodepools.nodes,
               query=("nodepool_id", "state", "instanceIds", "nodeNames", "pageNumber", "pageSize")),
     Operation("DescribeClusterAttachScripts", "POST", _CLUSTER + "/attachscript", nodepools.attach_script,
-              body=("nodepool_id", "arch", "expired", "one_time_token", "options")),
+              body=("nodepool_id", "arch", "expired", "one_time_token", "options"), answer="text"),
     Operation("CreateAutoscalingConfig", "POST", "/cluster/{cluster_id}/autoscale/config/", nodepools.autoscaling,
               body=_SCALER),
 

@@ -33,6 +33,7 @@ class Call:
     ids: dict[str, str]
     query: dict[str, str]
     body: Any
+    host: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
 
     def flag(self, name: str) -> bool:

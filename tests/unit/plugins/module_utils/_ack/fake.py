@@ -54,6 +54,8 @@ class FakeAck:
         self.addons: dict[str, dict[str, Any]] = {}
         self.addon_tasks: dict[str, dict[str, Any]] = {}
         self.addon_failure = ""
+        self.script = "#!/bin/sh\n"
+        self.asked: list[Any] = []
         self.config = "apiVersion: v1\n"
         self.expiration = "2026-11-22T13:00:00Z"
 
@@ -117,6 +119,9 @@ class FakeAck:
             case "ModifyClusterTags":
                 assert cluster is not None
                 cluster["tags"] = body
+            case "DescribeClusterAttachScripts":
+                self.asked.append(body)
+                return self.script
             case "DescribeUserQuota":
                 return self.quota
             case "CheckControlPlaneLogEnable":

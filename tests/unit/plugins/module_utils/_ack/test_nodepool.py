@@ -48,6 +48,18 @@ def made(**options: Any) -> FakeAck:
             ],
             id="create sends what is set and nothing else",
         ),
+        pytest.param(
+            None,
+            {"type": "edge", "labels": {"mlops.ack/site": "plant-7"}},
+            [
+                {
+                    "nodepool_info": {"name": "a", "type": "edge"},
+                    "interconnect_mode": "basic",
+                    "kubernetes_config": {"labels": [{"key": "mlops.ack/site", "value": "plant-7"}]},
+                }
+            ],
+            id="an edge pool has neither size nor instance types",
+        ),
         pytest.param({"desired_size": 2}, {"desired_size": 4}, [{"scaling_group": {"desired_size": 4}}], id="out"),
         pytest.param(
             {"desired_size": 2}, {"desired_size": 0}, [{"scaling_group": {"desired_size": 0}}], id="in, to zero"
@@ -194,3 +206,31 @@ def test_taking_the_label_of_sharing_away_warns_that_it_ends_nothing() -> None:
     assert "stay shared as 'cgpu'" in warning
     assert made(type="gpushare", gpu_share_mode="default").pools[0]["kubernetes_config"]["labels"]
     assert run(made(), labels={}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"type": "edge", "desired_size": 1}, "desired_size is set", id="a size"),
+        pytest.param({"type": "edge", "auto_scaling": AUTO}, "auto_scaling is set", id="autoscaling"),
+        pytest.param({**NEW, "interconnect_mode": "private"}, "Set type to edge", id="a line of a pool in the cloud"),
+    ],
+)
+def test_what_an_edge_pool_cannot_have_is_refused(options: dict[str, Any], words: str) -> None:
+    fake = FakeAck(RUNNING)
+    with pytest.raises(Failure, match=words) as refused:
+        run(fake, **options)
+    assert refused.value.code == "InvalidOption" and not fake.writes
+
+
+def test_a_pool_of_the_cloud_does_not_become_one_of_a_site() -> None:
+    with pytest.raises(Failure, match="cannot change from ess to edge") as refused:
+        run(made(), type="edge")
+    assert refused.value.code == "ImmutableField"
+
+
+def test_an_edge_pool_is_ready_with_whatever_machines_have_joined() -> None:
+    fake = FakeAck(RUNNING)
+    run(fake, type="edge")
+    fake.pools[0]["status"] = {"state": "active", "total_nodes": 2, "healthy_nodes": 1}
+    assert not run(fake, type="edge").changed

@@ -32,6 +32,7 @@ VIRTUAL = {
     "metadata": {"name": "virtual"},
     "spec": {"taints": [{"key": "virtual-kubelet.io/provider", "value": "alibabacloud", "effect": "NoSchedule"}]},
 }
+SITE = {"metadata": {"name": "edge-1", "labels": {"mlops.ack/site": "plant-7"}}}
 SHARED = node("gpu-1", "cgpu", memory=48, cards=2)
 
 
@@ -53,6 +54,7 @@ SHARED = node("gpu-1", "cgpu", memory=48, cards=2)
         ),
         pytest.param(ask(gpu_count=3), [node("n", whole=2)], "DoesNotFit", "the largest node, n, has 2", id="cards"),
         pytest.param(ask(burst={}), [SHARED], "NoVirtualNode", "ack-virtual-node", id="nowhere to burst to"),
+        pytest.param(ask(site="plant-8"), [SITE], "UnknownSite", "Sites with nodes: plant-7.", id="no such site"),
         pytest.param(ask(burst={"to": "acs"}), [VIRTUAL], "NoResourcePolicy", "ACK Pro", id="acs without its kind"),
     ],
 )

@@ -57,6 +57,8 @@ def test_the_limits_name_what_is_asked_for(given: dict[str, Any], expected: dict
         pytest.param({"burst": {"keep_local": -1}}, "InvalidOption", "keep_local is -1", id="negative"),
         pytest.param({"burst": {"instance_types": list("abcdef")}}, "InvalidOption", "6 entries", id="too many types"),
         pytest.param({"burst": {"compute_class": "gpu"}}, "InvalidOption", "belongs to acs", id="class without acs"),
+        pytest.param({"site": "a site"}, "InvalidOption", "p.site is 'a site'", id="no name of a site"),
+        pytest.param({"site": "a", "burst": {}}, "InvalidOption", "at no site", id="a site in the cloud"),
         pytest.param({"spot": {"price_limit": 1}}, "InvalidOption", "SpotAsPriceGo and price_limit 1", id="limit"),
         pytest.param({"spot": {"strategy": "SpotWithPriceLimit"}}, "MissingOption", "no price_limit", id="no limit"),
         pytest.param(
@@ -125,3 +127,11 @@ def test_spot_and_instance_types_are_annotations() -> None:
         "k8s.aliyun.com/eci-spot-strategy": "SpotWithPriceLimit",
         "k8s.aliyun.com/eci-spot-price-limit": "0.5",
     }
+
+
+def test_a_pod_of_a_site_runs_there_alone_and_stays_when_the_line_is_cut() -> None:
+    template = placed_template(placement_in({"site": "plant-7"}, "p"), "c", by_policy=False)
+    assert template["spec"]["nodeSelector"] == {"mlops.ack/site": "plant-7"}
+    assert all("tolerationSeconds" not in each for each in template["spec"]["tolerations"])
+    kept = {each["key"]: each["effect"] for each in template["spec"]["tolerations"]}
+    assert kept == dict.fromkeys(("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"), "NoExecute")

@@ -58,7 +58,7 @@ def of_spec(spec: Spec) -> Shape:
 
 POOL = Shape(
     {
-        **texts("type gpu_share_mode system_disk_category image_type key_pair spot_strategy"),
+        **texts("type interconnect_mode gpu_share_mode system_disk_category image_type key_pair spot_strategy"),
         "name": NAME,
         "instance_types": LIST,
         "vswitch_ids": LIST,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -54,13 +54,15 @@ class Network(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         return self
 
 
-def training_step(network: Network, strategy: Any, batch_size: int, learning_rate: float) -> Callable[..., tf.Tensor]:
+def training_step(
+    network: Network, velocities: Sequence[tf.Variable], strategy: Any, batch_size: int, learning_rate: float
+) -> Callable[..., tf.Tensor]:
     """`step(images, labels)`: one step of gradient descent with momentum over the rows of all workers.
+    `velocities`: one for each weight, zero at the start.
 
     Each worker gives its own share of a batch; gradients are summed over all of them before any weight moves, so
     that all have the same weights after it. `batch_size` counts the rows of all workers. Returns the batch's loss.
     """
-    velocities = [tf.Variable(tf.zeros_like(weight)) for weight in network.trainable_variables]
 
     def on_this_worker(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

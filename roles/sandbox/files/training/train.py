@@ -4,7 +4,8 @@
 
 Every worker runs this program; together they train one model. Worker 0 writes, under OUTPUT_DIR:
 model/1/ (a SavedModel), metrics.json, evaluation.html and golden.json. metrics.json comes last: it tells that all
-is there. Exit codes: 0 done, 1 the training failed, 2 a setting or the dataset is wrong.
+is there. After each epoch it writes how far it has come to CHECKPOINT_DIR, where there is one, and begins from what it
+finds there: ended and begun again, it comes to the same model. Exit codes: 0 done, 1 the training failed, 2 a setting or the dataset is wrong.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import checkpoint
 import dataset
 import evaluation
 import numpy as np
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 2
     say(f"worker {place.worker} of {place.workers}: {len(train.labels)} images to train on, {hyper_parameters}")
     try:
-        network = fit(train, hyper_parameters, place)
+        network = fit(train, hyper_parameters, place, options.checkpoint_dir)
         if place.is_chief:
             write_results(network, holdout, hyper_parameters, place, options.output_dir)
     except TrainingError as error:
@@ -94,12 +96,17 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> argparse.Name
 
     option("dataset-dir", Path, "/data/dataset", "folder with train/*.csv and holdout/*.csv")
     option("output-dir", Path, "/data/output", "folder that receives the model and its evaluation")
+    option("checkpoint-dir", folder, "", "folder that keeps how far the training has come")
     option("hidden-units", positive, "64", "width of the hidden layer")
     option("epochs", positive, "12", "how often every image is seen")
     option("batch-size", positive, "96", "images per step, of all workers together")
     option("learning-rate", positive_float, "0.05", "size of a step")
     option("seed", int, "7", "makes weights and order of the images; equal seeds give equal models")
     return parser.parse_args(arguments)
+
+
+def folder(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def positive(text: str) -> int:
@@ -126,8 +133,9 @@ def place_of(environ: Mapping[str, str]) -> Place:
     return Place(task["index"] + (chiefs if task["type"] == "worker" else 0), chiefs + workers)
 
 
-def fit(train: dataset.Digits, hyper_parameters: HyperParameters, place: Place) -> Any:
-    """Train on this worker's share of every batch; returns a network with the weights all workers agreed on.
+def fit(train: dataset.Digits, hyper_parameters: HyperParameters, place: Place, kept: Path | None = None) -> Any:
+    """Train on this worker's share of every batch; returns a network with the weights all workers agreed on. `kept`: the
+    folder of checkpoints. No worker ends an epoch before all have begun it, so all begin from the same checkpoint.
 
     Raises TrainingError when another worker is lost, and when the loss is no number any more.
     """
@@ -144,9 +152,12 @@ def fit(train: dataset.Digits, hyper_parameters: HyperParameters, place: Place) 
     say(f"workers that have met: {strategy.num_replicas_in_sync}")
     with strategy.scope():
         network = Network(hyper_parameters.hidden_units, hyper_parameters.seed)
-        step = training_step(network, strategy, hyper_parameters.batch_size, hyper_parameters.learning_rate)
+        velocities = [tf.Variable(tf.zeros_like(weight)) for weight in network.trainable_variables]
+        step = training_step(network, velocities, strategy, hyper_parameters.batch_size, hyper_parameters.learning_rate)
+    state, settings = [*network.trainable_variables, *velocities], asdict(hyper_parameters)
+    done = resume(kept, settings, state)
     try:
-        for epoch in range(1, hyper_parameters.epochs + 1):
+        for epoch in range(done + 1, hyper_parameters.epochs + 1):
             batches = shares(len(train.labels), epoch, hyper_parameters, place)
             loss = float(np.mean([step(train.images[rows], train.labels[rows]) for rows in batches]))
             if not math.isfinite(loss):
@@ -154,11 +165,28 @@ def fit(train: dataset.Digits, hyper_parameters: HyperParameters, place: Place) 
                 raise TrainingError(f"the loss became {loss} in epoch {epoch}; try a learning rate below {tried}")
             if place.is_chief or epoch == hyper_parameters.epochs:
                 say(f"epoch {epoch} of {hyper_parameters.epochs}: loss {loss:.4f}")
+            if kept and place.is_chief:
+                checkpoint.save(kept, epoch, settings, [each.numpy() for each in state])
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         raise TrainingError(
             f"lost another worker ({type(error).__name__}); see the log of the one that ended"
         ) from error
     return Network(hyper_parameters.hidden_units, hyper_parameters.seed).copy_of(network)
+
+
+def resume(kept: Path | None, settings: object, state: Sequence[Any]) -> int:
+    """How many epochs are done: those of the checkpoint, whose weights `state` then has. Raises TrainingError."""
+    try:
+        found = checkpoint.load(kept, settings) if kept else None
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+    if found is None:
+        return 0
+    epochs, arrays = found
+    for variable, array in zip(state, arrays, strict=True):
+        variable.assign(array)
+    say(f"going on after epoch {epochs}, from the checkpoint in {kept}")
+    return epochs
 
 
 @contextmanager

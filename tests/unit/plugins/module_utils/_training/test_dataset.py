@@ -155,3 +155,19 @@ def test_a_lost_record_is_written_again_without_loading(world: World) -> None:
 def test_names_that_make_no_key_are_refused(world: World, name: str) -> None:
     with pytest.raises(Failure, match="name is"):
         world.run(name)
+
+
+def test_a_dataset_is_named_without_a_cluster_and_then_loaded_where_it_is_needed(world: World) -> None:
+    context = world.cluster.context
+    deadline = Deadline(60, context.clock)
+
+    def named() -> Outcome:
+        dataset = Dataset(None, world.source, world.store, None, "digits", deadline, context)
+        return reconcile(dataset, dataset.desired(), context)
+
+    first, again = named(), named()
+    assert (first.changed, again.changed) == (True, False)
+    assert world.cluster.writes == []
+    loaded = world.run()
+    assert loaded.changed
+    assert loaded.values == first.values

@@ -116,14 +116,17 @@ def run(
     on_timeout: OnTimeout = "suspend",
     retry_failed: bool = False,
     check: bool = False,
+    unreachable_s: float = 0,
+    checkpoints: Any = None,
 ) -> Outcome:
     containers = [{"name": "tensorflow", "image": image}]
     wish = Wish(
         "digits", "ml", "run-1", {"Worker": {"replicas": 2, "template": {"spec": {"containers": containers}}}}, {}
     )
-    patience = Patience(Deadline(timeout_s, cluster.context.clock), wait, 300, on_timeout)
+    patience = Patience(Deadline(timeout_s, cluster.context.clock), wait, 300, on_timeout, unreachable_s)
     cluster.context.check = check
-    job = TrainingJob(cluster, wish, patience, cluster.context, store=store, retry_failed=retry_failed)  # type: ignore[arg-type]
+    more: dict[str, Any] = {"store": store, "retry_failed": retry_failed, "checkpoints": checkpoints}
+    job = TrainingJob(cluster, wish, patience, cluster.context, **more)  # type: ignore[arg-type]
     desired: State = None if state == "absent" else {"state": state}
     return reconcile(job, desired, cluster.context)
 
@@ -361,3 +364,48 @@ def test_a_cluster_without_operator_says_so() -> None:
     cluster = Operator()
     cluster.objects.clear()
     assert failing(cluster).code == "MissingOperator"
+
+
+def silent(cluster: Operator) -> None:
+    raise Failure("Unreachable", "No answer.")
+
+
+def test_a_cluster_that_is_away_for_a_while_is_waited_for() -> None:
+    cluster = Operator(condition("Created"), silent, silent, condition("Succeeded"))
+    assert run(cluster, unreachable_s=60).changed
+    away = Operator(condition("Created"), silent, silent, condition("Succeeded"))
+    assert failing(away, unreachable_s=0).code == "Unreachable"
+
+
+class Kept:
+    """Says what is asked of checkpoints."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def restore(self, deadline: Deadline) -> None:
+        self.asked.append("restore")
+
+    def keep_when_due(self) -> None:
+        self.asked.append("look")
+
+    def keep_last(self) -> None:
+        self.asked.append("last")
+
+
+def test_a_new_job_gets_the_last_checkpoint_and_one_that_is_given_up_leaves_one() -> None:
+    kept = Kept()
+    run(Operator(condition("Created"), condition("Running"), condition("Succeeded")), checkpoints=kept)
+    assert kept.asked == ["restore", "look"]
+    given_up = Kept()
+    running = Operator(*[condition("Running")] * 40)
+    failing(running, timeout_s=5, checkpoints=given_up)
+    assert given_up.asked[0] == "restore" and given_up.asked[-1] == "last"
+
+
+def test_a_job_that_is_there_gets_no_checkpoint() -> None:
+    cluster = Operator(condition("Created"), condition("Succeeded"))
+    run(cluster)
+    kept = Kept()
+    run(cluster, checkpoints=kept)
+    assert kept.asked == []

@@ -6,6 +6,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import checkpoint
 import dataset
 import evaluation
 import numpy as np
@@ -179,3 +180,20 @@ def test_the_page_of_a_faultless_model_says_so() -> None:
     text, tags = rendered(np.eye(10, dtype=np.float32)[[0, 0, 1, 2]])
     assert "svg" not in tags.count
     assert "every image of the holdout was read rightly" in text
+
+
+def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    arrays = [np.arange(6.0).reshape(2, 3), np.float32([0.5])]
+    assert checkpoint.load(tmp_path, {"seed": 7}) is None
+    checkpoint.save(tmp_path, 3, {"seed": 7}, [np.zeros(1)])
+    checkpoint.save(tmp_path, 4, {"seed": 7}, arrays)
+    found = checkpoint.load(tmp_path, {"seed": 7})
+    assert found and found[0] == 4
+    assert all(np.array_equal(mine, its) for mine, its in zip(found[1], arrays, strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"], "and no draft is left"
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 4, {"seed": 7}, [])
+    with pytest.raises(train.TrainingError, match="is of {'seed': 7}; this training has {'seed': 8}"):
+        train.resume(tmp_path, {"seed": 8}, [])

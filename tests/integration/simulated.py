@@ -65,9 +65,11 @@ class Simulator:
 
 
 @contextmanager
-def running(folder: Path, oss_host: str = "127.0.0.1") -> Iterator[Simulator]:
-    """One that keeps its state in this folder, as long as the block lasts. `oss_host`: where pods reach it too."""
-    (folder / "credentials.json").write_text(json.dumps(KEY))
+def running(folder: Path, oss_host: str = "127.0.0.1", key: dict[str, str] = KEY) -> Iterator[Simulator]:
+    """One that keeps its state in this folder, as long as the block lasts. `oss_host`: where pods reach it too. `key`:
+    the one that it accepts.
+    """
+    (folder / "credentials.json").write_text(json.dumps(key))
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "simulator", "--state", str(folder / "state"), "--time-factor", "0.1"),

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 DONE = "done"
 FOR_EVER = None
-DEADLINE_S, REQUEST_S = 6, 4
-"""wait_timeout of a row whose module has one, and request_timeout."""
+DEADLINE_S = 6
+"""wait_timeout of a row whose module has one, request_timeout of the others."""
 
 
 class Fault(NamedTuple):
@@ -35,9 +35,11 @@ class Fault(NamedTuple):
     """What the next runs come to: a failure that stays is told again."""
 
     @property
-    def deadline_s(self) -> float:
-        """Seconds that the run may take: wait_timeout, or as long as one request where the module has none."""
-        return DEADLINE_S if "wait_timeout" in self.options else REQUEST_S
+    def limits(self) -> dict[str, int]:
+        """The options that end the run in DEADLINE_S. What hangs is only tried again where a request may take less."""
+        if "wait_timeout" not in self.options:
+            return {"request_timeout": DEADLINE_S}
+        return {"wait_timeout": DEADLINE_S, **({"request_timeout": 2} if self.times is not FOR_EVER else {})}
 
     @property
     def name(self) -> str:
@@ -175,10 +177,11 @@ ACK = [
         "task",
         "ack_cluster",
         "WaitTimeout",
-        "nothing to do",
+        "fails",
         1,
         options=GUARD,
         before=(THERE,),
+        finally_="WaitTimeout",
     ),
     ack(
         "success_but_unchanged",

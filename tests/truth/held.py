@@ -11,6 +11,7 @@ from typing import Any
 
 from .change import NO_KEY, Change, Seen, Views, differing, steady
 from .invented import BY_WAY, INVENTED, LATER, TIMES
+from .page import table
 
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+(Z|\+\d\d:\d\d)|[0-9a-f]{8,64}")
 """Ids, digests and times: each run has its own."""
@@ -79,3 +80,31 @@ def met(changes: Iterable[Change], views: Views) -> dict[str, set[str]]:
             pattern for pattern in excused(change) if any(matches(path, [pattern]) for path in paths)
         )
     return found
+
+
+def draw(changes: Iterable[Change], views: Views) -> str:
+    """A row for each change: what came of it, what its check could not know, what its run wrote."""
+    rows = []
+    for change in changes:
+        steps = views[change.name]
+        check, run = (steady(steps[step].result) for step in ("check", "run"))
+        told = "changes" if run["changed"] else "nothing to do"
+        if run["failed"]:
+            told = f"refuses: `{run['failure']['code']}`"
+        paths = differing(check, run)
+        unknown = [path for path in excused(change) if any(matches(each, [path]) for each in paths)]
+        times = [path for path in TIMES.get(change.module, ()) if any(matches(each, [path]) for each in paths)]
+        seen = [*(f"`{path}`" for path in unknown), *(f"`{path}` is its own time" for path in times)]
+        rows.append((f"`{change.module}`", change.what, told, ", ".join(seen) or "all known", _wrote(steps["run"])))
+    return table(("module", "kind of change", "check and run", "in the check", "the run wrote"), rows)
+
+
+def _wrote(seen: Seen) -> str:
+    """How much, and where. Folders that a file is in count as its."""
+    files = seen.writes["files"]
+    leaves = [path for path in files if not any(other.startswith(f"{path}/") for other in files)]
+    told = [f"{each.partition(' ')[0].upper()} {each.partition(' ')[2]}" for each in seen.writes["service"]]
+    told += seen.writes["cluster"]
+    counted = [f"{word}{f' ({told.count(word)})' if told.count(word) > 1 else ''}" for word in dict.fromkeys(told)]
+    counted += [f"{len(leaves)} file{'s' if len(leaves) > 1 else ''}"] if leaves else []
+    return ", ".join(counted) or "-"

@@ -11,8 +11,9 @@ from tests.integration.simulated import Simulator, no_fault_is_left, running, si
 
 from .change import Change, Views, play
 from .cloud_changes import CHANGES
-from .held import hold, met, same_both_ways, steady
+from .held import draw, hold, met, same_both_ways, steady
 from .invented import INVENTED
+from .page import put
 
 __all__ = ["no_fault_is_left", "simulator"]
 
@@ -36,7 +37,9 @@ def played(cloud: Simulator, folder: Path, *, in_process: bool) -> Views:
 
 @pytest.fixture(scope="module")
 def views(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Views:
-    return played(simulator, tmp_path_factory.mktemp("fast"), in_process=True)
+    found = played(simulator, tmp_path_factory.mktemp("fast"), in_process=True)
+    put("check-mode", "cloud", draw(CHANGES, found))
+    return found
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)

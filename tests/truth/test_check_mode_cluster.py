@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from tests.integration.site import bucket_of
 from .audit import own_user
 from .change import Change, Views, play
 from .cluster_changes import CHANGES
-from .held import hold, met, same_both_ways, steady
+from .held import draw, hold, met, same_both_ways, steady
 from .invented import INVENTED
+from .page import put
 
 pytestmark = pytest.mark.sandbox
 
@@ -90,8 +90,10 @@ def fill(work: Path, bucket: oss2.Bucket, sandbox: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def views(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Views]:
-    yield played(sandbox, tmp_path_factory.mktemp("fast"), in_process=True)
+def views(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Views:
+    found = played(sandbox, tmp_path_factory.mktemp("fast"), in_process=True)
+    put("check-mode", "cluster", draw(CHANGES, found))
+    return found
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)

@@ -88,7 +88,7 @@ class Ack:
         self._place: str = client._endpoint
 
     def within(self, deadline: Deadline) -> Ack:
-        """The same client, whose calls end at `deadline` too (at most a second after it)."""
+        """The same client, whose calls are tried until `deadline` (and never more than a second after it)."""
         bounded = copy.copy(self)
         bounded._limit = deadline
         return bounded
@@ -132,8 +132,8 @@ class Ack:
         return retry(attempt, until, self._context, tries=100 if deadline else 6)
 
     def _deadline(self) -> Deadline:
-        limit = self._timeout_s if self._limit is None else min(self._timeout_s, max(1.0, self._limit.remaining))
-        return Deadline(limit, self._context.clock)
+        seconds = self._timeout_s if self._limit is None else max(1.0, self._limit.remaining)
+        return Deadline(seconds, self._context.clock)
 
 
 def connect(params: Mapping[str, Any], context: Context) -> Ack:

@@ -13,6 +13,7 @@ from .failure import Failure
 from .wait import Deadline
 
 T = TypeVar("T")
+TRIES = 6
 
 
 def delays(base_s: float = 0.3, cap_s: float = 8.0, chance: Callable[[], float] = random.random) -> Iterator[float]:
@@ -23,7 +24,7 @@ def delays(base_s: float = 0.3, cap_s: float = 8.0, chance: Callable[[], float] 
         ceiling = min(cap_s, ceiling * 2)
 
 
-def call(attempt: Callable[[], T], deadline: Deadline, context: Context, *, tries: int = 6) -> T:
+def call(attempt: Callable[[], T], deadline: Deadline, context: Context, *, tries: int = TRIES) -> T:
     """Run `attempt`; when it raises a Failure that is `retryable`, wait and try again inside the deadline.
 
     Whether an error is retryable is decided where it is understood: in the `client.py` that raises it. A call whose

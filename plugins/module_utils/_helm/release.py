@@ -47,7 +47,7 @@ class Client(records.Reader, WaitClient, Protocol):  # type: ignore[misc]
     """What a release needs of a cluster."""
 
     def ref(self, manifest: Mapping[str, Any], namespace: str | None = None) -> Ref: ...
-    def within(self, deadline: Deadline) -> WaitClient: ...
+    def within(self, deadline: Deadline) -> Client: ...
 
 
 class Program(Protocol):
@@ -111,8 +111,9 @@ class Release(Resource):
     kind = "release"
 
     def __init__(self, client: Client, helm: Program, wishes: Wishes, context: Context) -> None:
-        self._client, self._helm, self._wishes, self._context = client, helm, wishes, context
+        self._helm, self._wishes, self._context = helm, wishes, context
         self._deadline = Deadline(wishes.wait_timeout_s, context.clock)
+        self._client = client.within(self._deadline)
         self._seen = Observed()
         for _path, secret in secrets_of(wishes.values or {}):
             context.secrets.add(secret)
@@ -379,8 +380,7 @@ class Release(Resource):
             ref for manifest in waited_for(record.manifest) if (ref := self._client.ref(manifest, record.namespace))
         ]
         if refs:
-            client = self._client.within(self._deadline)
-            wait_ready(client, refs, self._deadline, self._context, what=f"release {self}")
+            wait_ready(self._client, refs, self._deadline, self._context, what=f"release {self}")
 
     def _not_applied(self, record: Record | None, how: str) -> Failure:
         text = f": {record.description}" if record and record.description else ""

@@ -26,7 +26,7 @@ from .._core.context import Context
 from .._core.documents import document
 from .._core.failure import Failure
 from .._core.preflight import need
-from .._core.retry import call
+from .._core.retry import TRIES, call
 from .._core.spelling import nearest
 from .._core.wait import Deadline
 from .kinds import KNOWN, Kind, Ref, kind_of, require
@@ -53,7 +53,7 @@ class KubeClient:
         self.host: str = configuration.host.rstrip("/")
 
     def within(self, deadline: Deadline) -> KubeClient:
-        """The same client, whose calls end at `deadline` too (at most a second after it).
+        """The same client, whose calls are tried until `deadline` (and never more than a second after it).
 
         Where the API has answered before and is away now, they are tried again until then: it may come back.
         """
@@ -225,19 +225,21 @@ class KubeClient:
         accept: str = JSON,
     ) -> Object | None:
         """One JSON call. `safe`: may be sent twice (reads always are). None: a 404 where `missing_ok`."""
+        deadline = self._deadline()
+        again = safe if safe is not None else method == "GET"
 
         def attempt() -> Object | None:
-            limit = self._deadline()
-            status, headers, data = self._send(method, path, query or {}, body, content_type, limit, accept)
+            status, headers, data = self._send(
+                method, path, query or {}, body, content_type, deadline, accept, safe=again
+            )
             if status == 404 and missing_ok:
                 return None
             if status >= 400:
-                raise _failure(method, path, status, headers, data, safe if safe is not None else method == "GET")
+                raise _failure(method, path, status, headers, data, again)
             return json.loads(data) if data else {}
 
-        if self._limit is not None and self._answered:
-            return call(attempt, self._limit, self.context, tries=MANY)
-        return call(attempt, self._deadline(), self.context)
+        may_come_back = self._limit is not None and self._answered
+        return call(attempt, deadline, self.context, tries=MANY if may_come_back else TRIES)
 
     def text(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> str:
         """One call whose answer is plain text."""
@@ -247,8 +249,8 @@ class KubeClient:
         return data.decode(errors="replace")
 
     def _deadline(self) -> Deadline:
-        limit = self._timeout_s if self._limit is None else min(self._timeout_s, max(1.0, self._limit.remaining))
-        return Deadline(limit, self.context.clock)
+        seconds = self._timeout_s if self._limit is None else max(1.0, self._limit.remaining)
+        return Deadline(seconds, self.context.clock)
 
     def _send(
         self,
@@ -259,6 +261,8 @@ class KubeClient:
         content_type: str,
         deadline: Deadline,
         accept: str = "application/json, */*",
+        *,
+        safe: bool = False,
     ) -> tuple[int, Mapping[str, str], bytes]:
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": accept}
@@ -270,7 +274,7 @@ class KubeClient:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = content_type
-        total = max(0.05, deadline.remaining)
+        total = max(0.05, min(self._timeout_s, deadline.remaining))
         try:
             answer = self._pool.request(
                 method,
@@ -285,7 +289,7 @@ class KubeClient:
                 "Unreachable",
                 f"The Kubernetes API at {self.host} did not answer {method} {path}: {error}.",
                 hint="Is the cluster running, and is this its kubeconfig?",
-                retryable=method == "GET" or content_type in (APPLY, MERGE),
+                retryable=safe or method == "GET",
             ) from error
         self._answered[:] = [True]
         return answer.status, answer.headers, answer.data

@@ -48,8 +48,9 @@ class Objects(Resource):
     kind = "objects"
 
     def __init__(self, client: Client, manifests: Sequence[Object], wishes: Wishes, context: Context) -> None:
-        self._client, self._manifests, self._wishes, self._context = client, manifests, wishes, context
         self._deadline = Deadline(wishes.wait_timeout_s, context.clock)
+        self._client = client.within(self._deadline)
+        self._manifests, self._wishes, self._context = manifests, wishes, context
         self._plans: list[ObjectPlan] = []
         self._applied: dict[Ref, Object] = {}
 
@@ -82,14 +83,13 @@ class Objects(Resource):
         live = {item.ref: self._applied.get(item.ref, item.live or {}) for item in self._plans if item.after}
         gone = [item.ref for item in self._plans if item.action == "delete"]
         if self._wishes.wait:
-            client = self._client.within(self._deadline)
             try:
                 if gone:
-                    wait_gone(client, gone, self._deadline, self._context)
+                    wait_gone(self._client, gone, self._deadline, self._context)
                 if live:
                     refs = list(live)
                     rules = self._rules(refs)
-                    found = wait_ready(client, refs, self._deadline, self._context, rules=rules, known=live)
+                    found = wait_ready(self._client, refs, self._deadline, self._context, rules=rules, known=live)
                     live = dict(zip(refs, found, strict=True))
             except Failure as problem:
                 problem.details["done"] = [str(item.ref) for item in self._plans if item.action != "none"]

@@ -212,7 +212,8 @@ job:
   description:
     - The job; null when it is absent.
     - In check mode C(created) of a new job is null; C(image_id), C(started), C(finished), C(seconds), the C(active),
-      C(succeeded) and C(failed) of C(replicas) are null, C(conditions) and C(pods) empty, of any job that has not ended.
+      C(succeeded) and C(failed) of C(replicas) are null, C(conditions) and C(pods) empty, of any job that has not
+      ended.
   returned: success
   type: dict
   contains:

@@ -33,13 +33,20 @@ class Fault(NamedTuple):
 
     finally_: str = DONE
     """What the next runs come to: a failure that stays is told again."""
+    share: int = 1
+    """How many request timeouts the run may take: a transfer of files is given ten."""
 
     @property
     def limits(self) -> dict[str, int]:
         """The options that end the run in DEADLINE_S. What hangs is only tried again where a request may take less."""
         if "wait_timeout" not in self.options:
-            return {"request_timeout": DEADLINE_S}
+            return {"request_timeout": max(1, DEADLINE_S // self.share)}
         return {"wait_timeout": DEADLINE_S, **({"request_timeout": 2} if self.times is not FOR_EVER else {})}
+
+    @property
+    def deadline_s(self) -> int:
+        """Seconds after which it must be over."""
+        return self.limits.get("wait_timeout") or self.limits["request_timeout"] * self.share
 
     @property
     def name(self) -> str:
@@ -195,26 +202,16 @@ ACK = [
         before=(THERE,),
     ),
     ack(
-        "success_but_unchanged",
-        "InstallClusterAddons",
-        "task",
-        "ack_addon",
-        "NotApplied",
-        "writes",
-        1,
-        options=ADDON,
-        before=(THERE,),
-    ),
-    ack(
         "stock_shortage",
         "CreateClusterNodePool",
         "task",
         "ack_node_pool",
         "TooFewNodes",
-        "writes",
+        "fails",
         1,
         options=POOL,
         before=(THERE,),
+        finally_="TooFewNodes",
     ),
 ]
 
@@ -237,7 +234,16 @@ DECIDE = {
 OSS = [
     *(oss(k, "GetBucketInfo", "read", "oss_bucket", DONE, "nothing to do", options=BUCKET) for k in PASSING),
     *(
-        oss(k, "GetBucketInfo", "read", "oss_bucket", code, "writes", FOR_EVER, options=BUCKET)
+        oss(
+            k,
+            "GetBucketInfo",
+            "read",
+            "oss_bucket",
+            code,
+            "nothing to do" if k == "half" else "writes",  # half a refusal is one: it was made, and not read back
+            FOR_EVER,
+            options=BUCKET,
+        )
         for k, code in OSS_TOLD.items()
     ),
     *(oss(k, "PutBucketTags", "write", "oss_bucket", DONE, "nothing to do", options=TAGGED) for k in PASSING),
@@ -250,6 +256,19 @@ OSS = [
     *(
         oss(k, "PutObject", "write", "oss_sync", code, "writes", FOR_EVER, options=UP, before=(MADE,))
         for k, code in OSS_TOLD.items()
+        if k not in ("half", "hang")
+    ),
+    oss(
+        "hang",
+        "PutObject",
+        "write",
+        "oss_sync",
+        "Unreachable",
+        "writes",
+        FOR_EVER,
+        options=UP,
+        before=(MADE,),
+        share=10,
     ),
     *(
         oss(k, "PutObject", "write", "gate_decision", DONE, "nothing to do", options=DECIDE, before=(MADE,))

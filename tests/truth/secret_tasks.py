@@ -55,6 +55,8 @@ def secret_options(spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Ite
 def with_secrets(module: str, options: Mapping[str, Any], secret: Mapping[str, str]) -> dict[str, Any]:
     """These options, and a secret in each secret option that they leave open. `secret`: option -> its value."""
     filled = copy.deepcopy(dict(options))
+    if "lock" in filled:
+        filled["lock"] |= {name: "{{ " + name + " }}" for name in ("region", "oss_endpoint", "access_key_id")}
     for path, modules in SECRETS.items():
         if module in modules:
             place: Any = filled
@@ -72,7 +74,7 @@ LOCK = {"name": "t/lock", "bucket": "t-locks", "wait_timeout": 5}
 STORE = {"bucket": "t-store"}
 NAMED = {"name": "digits", "namespace": "{{ namespace }}"}
 SPECS = {"Worker": {"replicas": 1, "template": {"spec": {"containers": [{"name": "tensorflow", "image": "none"}]}}}}
-GATE = {"name": "evaluate-model", "environment": "prod", "store": STORE}
+GATE = {"name": "gate-{{ control }}", "environment": "prod", "store": STORE}
 SERVED = {**NAMED, "environment": "prod", "store": STORE, "lock": LOCK}
 VOLUME = {"namespace": "{{ namespace }}", "volume": {"emptyDir": {}}, "image": "none", "store": STORE, "lock": LOCK}
 CLUSTER = {"cluster_name": "one"}
@@ -119,7 +121,7 @@ FAILING: dict[str, dict[str, Any]] = {
     "model_version_info": {"name": "digits", "store": STORE},
     "observability": {
         **NAMED,
-        "traits": [{"type": "arms-logging", "project": "p", "logstore": "l"}],
+        "traits": [{"type": "arms-logging", "project": "logs", "logstore": "logs"}],
         "prometheus": {"url": "http://127.0.0.1:9"},
         "sls_endpoint": "http://127.0.0.1:9",
         "wait_timeout": 3,
@@ -157,6 +159,22 @@ FAILING: dict[str, dict[str, Any]] = {
 }
 """What each module is asked for where its credentials are wrong, or whoever it asks is not there."""
 
+AT_HAND = {"store": {"path": "{{ work }}/store"}, "lock": None, "kubeconfig": "{{ kubeconfig }}"}
+FURTHER: list[tuple[str, dict[str, Any]]] = [
+    ("gate", {**FAILING["gate"], "store": AT_HAND["store"]}),
+    (
+        "helm_release",
+        {**FAILING["helm_release"], "lock": None, "kubeconfig": AT_HAND["kubeconfig"], "plain_http": True},
+    ),
+    ("model_version", {**FAILING["model_version"], "store": AT_HAND["store"], "lock": None}),
+    (
+        "observability",
+        {**FAILING["observability"], "traits": [{"type": "arms-metrics"}], "kubeconfig": AT_HAND["kubeconfig"]},
+    ),
+    ("tfserving", {**FAILING["tfserving"], **AT_HAND}),
+]
+"""Failures that are met later: what stood in the way of the others is right here."""
+
 HERE = {"cs": CS, "oss": OSS}
 """Which modules get the endpoint of which API."""
 
@@ -190,6 +208,7 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
             "chart": "{{ work }}/chart",
             "helm_binary": "{{ helm }}",
             "values": {"auth": {"password": "{{ helm_values }}"}},
+            "registry_password": None,
             "lock": LOCK,
         },
     ),

@@ -17,11 +17,14 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
+from ansible_collections.mlops.ack.plugins.module_utils._oss.store import open_store
 from tests.integration.conftest import PLAYBOOK, ansible_environment
+from tests.integration.registry import finished_run
 from tests.integration.simulated import Simulator, running
 
 from .audit import own_user
-from .secret_tasks import FAILING, HERE, MAPPINGS, MODULES, RIGHT, SECRETS, door, secret_options, with_secrets
+from .secret_tasks import FAILING, FURTHER, HERE, MAPPINGS, MODULES, RIGHT, SECRETS, door, secret_options, with_secrets
 from .watching import Watch
 
 pytestmark = pytest.mark.sandbox
@@ -90,9 +93,9 @@ def test_nobody_sees_a_secret(lab: Lab, tmp_path: Path, way: str, in_process: bo
     print(f"seed {seed}")
     secret = invented(seed)
     kubeconfig = lab.kubeconfig
+    secret["account"] = lab.token
     if way == "success":
         secret |= dict.fromkeys(("access_key_secret", "lock.access_key_secret"), lab.key["access_key_secret"])
-        secret["token"] = lab.token
     else:
         kubeconfig = broken(kubeconfig, tmp_path / "broken.kubeconfig", secret["token"])
     control = f"c{uuid.uuid4().hex[:30]}"
@@ -115,9 +118,8 @@ def test_nobody_sees_a_secret(lab: Lab, tmp_path: Path, way: str, in_process: bo
 
 
 def broken(kubeconfig: Path, place: Path, token: str) -> Path:
-    """One with a secret of its own, for a server that is not there."""
+    """One with a token that nobody knows."""
     config = yaml.safe_load(kubeconfig.read_text())
-    config["clusters"][0]["cluster"] = {"server": "http://127.0.0.1:9"}
     config["users"][0]["user"] = {"token": token}
     place.touch(mode=0o600)
     place.write_text(yaml.safe_dump(config))
@@ -136,6 +138,7 @@ def fill(work: Path, control: str) -> None:
         (work / path).parent.mkdir(parents=True, exist_ok=True)
         (work / path).write_text(text)
         (work / path).chmod(0o644)
+    finished_run(open_store({"store": {"path": str(work / "store")}}, Context()), "r1", {"1/saved_model.pb": b"graph"})
 
 
 def play(
@@ -151,7 +154,7 @@ def play(
     """(output at -vvv, log file, results by task) of one run of ansible-playbook with all tasks."""
     names = {option: f"secret_{number}" for number, option in enumerate(sorted(secret))}
     hidden = {option: "{{ " + name + " }}" for option, name in names.items()}
-    asked = RIGHT if way == "success" else list(FAILING.items())
+    asked = RIGHT if way == "success" else [*FAILING.items(), *FURTHER]
     tasks = [
         {
             "name": f"{number} {module}",
@@ -182,6 +185,10 @@ def play(
         "control": control,
         "helm": str(Path(lab.sandbox["bin"]) / "helm"),
         "image": lab.sandbox["images"]["training"],
+        "kubeconfig": str(lab.kubeconfig),
+        "region": "cn-hangzhou",
+        "oss_endpoint": lab.cloud.oss_url,
+        "access_key_id": lab.key["access_key_id"],
     }
     given, playbook, log = folder / "variables.json", folder / "play.yml", folder / "log.txt"
     given.touch(mode=0o600)

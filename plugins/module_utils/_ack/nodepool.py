@@ -379,4 +379,6 @@ class NodePool(Resource):
             answer = self._transport.call("DescribeClusterNodes", what, ids=self._ids, query=query)
             return answer.get("nodes") or [], (answer.get("page") or {}).get("total_count")
 
-        return sorted({str(node["error_message"]) for node in locate.paged(page) if node.get("error_message")})
+        return sorted(
+            {str(node["error_message"]).rstrip(".") for node in locate.paged(page) if node.get("error_message")}
+        )

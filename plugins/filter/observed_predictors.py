@@ -10,8 +10,8 @@ short_description: Predictors with what their traits ask of their containers
 version_added: 1.1.0
 author: mlops.ack contributors (@mlops-ack)
 description:
-  - Takes the C(traits) away, which M(mlops.ack.tfserving) does not know, and gives the containers of the predictors that
-    are logged the variables that a cluster without collection resource needs.
+  - Takes the C(traits) away, which M(mlops.ack.tfserving) does not know.
+  - Gives the containers of predictors that are logged the variables that a cluster without collection resource needs.
 options:
   _input:
     description: Predictors, some of them with C(traits).

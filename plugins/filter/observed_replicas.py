@@ -26,7 +26,9 @@ options:
 EXAMPLES = r"""
 - name: What is trained
   ansible.builtin.debug:
-    msg: "{{ training_job.tfReplicaSpecs | mlops.ack.observed_replicas([{'name': 'aliyun_logs_digits', 'value': 'stdout'}]) }}"
+    msg: "{{ training_job.tfReplicaSpecs | mlops.ack.observed_replicas(variables) }}"
+  vars:
+    variables: [{name: aliyun_logs_digits, value: stdout}]
 """
 
 RETURN = r"""

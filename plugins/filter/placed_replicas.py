@@ -10,8 +10,8 @@ short_description: Replica specs with what an environment says about every pod
 version_added: 1.1.0
 author: mlops.ack contributors (@mlops-ack)
 description:
-  - Lays a partial pod template over the template of each replica type. Containers, volumes and tolerations are merged by
-    their names; another list takes the place of the one there was.
+  - Lays a partial pod template over the template of each replica type.
+  - Containers, volumes and tolerations are merged by their names; another list takes the place of the one there was.
 options:
   _input:
     description: Replica specs of a TFJob.

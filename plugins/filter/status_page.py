@@ -112,7 +112,7 @@ NUMBERS = frozenset({2, 3, 4, 5, 6, 7, 8})
 def _predictor(predictor: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[Any]:
     up, rate = numbers.get("up"), numbers.get("error_rate")
     is_ready = predictor["ready_replicas"] == predictor["replicas"]
-    ready = f'{predictor["ready_replicas"]} of {predictor["replicas"]}'
+    ready = f"{predictor['ready_replicas']} of {predictor['replicas']}"
     return [
         predictor["name"],
         predictor["model_version"],

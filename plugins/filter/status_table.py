@@ -30,8 +30,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The text; a table for each of clusters, model versions, predictors, what traits measure, what serves on record, and
-      gates. What nobody measured is called absent.
+    - The text; a table for each of clusters, model versions, predictors, what traits measure, what serves on record,
+      and gates. What nobody measured is called absent.
   type: str
 """
 
@@ -108,8 +108,8 @@ def status_table(status: Mapping[str, Any]) -> str:
         if s.get("observed")
     ]
     if measured:
-        head = ("environment", "predictor", *MEASURED, "logs")
-        parts.append("\n".join((table(head, measured), *_why(status["serving"]))))
+        drawn = table(("environment", "predictor", *MEASURED, "logs"), measured)
+        parts.append("\n".join((drawn, *_why(status["serving"]))))
     releases = [
         (
             r["environment"],

@@ -10,8 +10,8 @@ module: observability_info
 short_description: Tell what traits measure of a serving now
 version_added: 1.1.0
 description:
-  - Asks Prometheus for requests, failures, latencies, the wait for a batch and the shares of each predictor over the last
-    five minutes, and Simple Log Service for the newest line of the last hour.
+  - Asks Prometheus for requests, failures, latencies, the wait for a batch and the shares of each predictor over the
+    last five minutes, and Simple Log Service for the newest line of the last hour.
   - What nobody measured is null, never zero, and C(absent) says why. A service that cannot be asked is no failure of
     this module.
 author: mlops.ack contributors (@mlops-ack)
@@ -46,8 +46,8 @@ EXAMPLES = r"""
 RETURN = r"""
 observed:
   description:
-    - What was measured. C(predictors) is null where Prometheus could not be asked, C(logs) where Simple Log Service could
-      not; C(absent) says why.
+    - What was measured. C(predictors) is null where Prometheus could not be asked, C(logs) where Simple Log Service
+      could not; C(absent) says why.
     - C(error_rate) is from 0 to 1, percentages from 0 to 100, C(up) the number of pods that give metrics.
   returned: success
   type: dict

@@ -74,12 +74,24 @@ options:
         description: Seconds after which a job that ended is deleted. It is kept when unset.
         type: int
         aliases: [ttlSecondsAfterFinished]
+      suspend:
+        description:
+          - Leave the start to a queue (Kueue, ACK's kube-queue) or a person. The job is made suspended, waited for, and
+            never resumed by this module. What the queue reads may be in O(labels) and O(annotations).
+        type: bool
+        default: false
       scheduling_policy:
         description:
           - Gang scheduling, where the operator was started with a gang scheduler.
           - C(minAvailable), C(minResources), C(priorityClass), C(queue) and C(scheduleTimeoutSeconds).
         type: dict
         aliases: [schedulingPolicy]
+  labels:
+    description: Labels of the job, for example C(kueue.x-k8s.io/queue-name).
+    type: dict
+  annotations:
+    description: Annotations of the job.
+    type: dict
   success_policy:
     description: V(AllWorkers) succeeds when every worker has; the operator's default is worker 0 alone.
     type: str
@@ -100,11 +112,12 @@ options:
     type: str
   checkpoint:
     description:
-      - A folder of O(volume) that is mounted at C(/mnt/checkpoint); its place is in E(CHECKPOINT_DIR). The program writes
-        its checkpoints there, each whole (under another name first, then renamed), and goes on from the newest it finds.
+      - A folder of O(volume) that is mounted at C(/mnt/checkpoint); its place is in E(CHECKPOINT_DIR).
+      - The program writes its checkpoints there, each whole (under a name that begins with a dot, then renamed), and
+        goes on from the newest it finds.
       - While the job runs, and when it is given up, what is there is kept in O(store), under
-        C(runs/<run_id>/checkpoints/). A new job whose folder is empty gets the last one of the run first, also in another
-        cluster.
+        C(runs/<run_id>/checkpoints/). A new job whose folder is empty gets the last one of the run first, also in
+        another cluster.
     type: dict
     suboptions:
       path:
@@ -116,7 +129,7 @@ options:
         type: int
         default: 300
       image:
-        description: Image of the jobs that move them, any with C(python3) (3.7 or later); that of the training when unset.
+        description: Image of the jobs that move them, any with C(python3) (3.7 or later); the training's when unset.
         type: str
       pod_oss_endpoint:
         description: Address at which pods reach OSS, with its scheme; O(oss_endpoint) when unset.
@@ -323,6 +336,8 @@ def wish(params: Params, client: KubeClient) -> Wish:
         params["parameters"],
         bursts and client.serves(RESOURCE_POLICY),
         (params["checkpoint"] or {}).get("path"),
+        params["labels"],
+        params["annotations"],
     )
 
 
@@ -354,6 +369,7 @@ RUN_POLICY: Spec = {
     "backoff_limit": {"type": "int", "aliases": ["backoffLimit"]},
     "active_deadline_seconds": {"type": "int", "aliases": ["activeDeadlineSeconds"]},
     "ttl_seconds_after_finished": {"type": "int", "aliases": ["ttlSecondsAfterFinished"]},
+    "suspend": {"type": "bool", "default": False},
     "scheduling_policy": {"type": "dict", "aliases": ["schedulingPolicy"]},
 }
 
@@ -370,6 +386,8 @@ MODULE = Module(
         "run_id": {"type": "str"},
         "tf_replica_specs": {"type": "dict", "aliases": ["tfReplicaSpecs"]},
         "run_policy": {"type": "dict", "aliases": ["runPolicy"], "options": RUN_POLICY},
+        "labels": {"type": "dict"},
+        "annotations": {"type": "dict"},
         "success_policy": {"type": "str", "choices": ["", "AllWorkers"], "aliases": ["successPolicy"]},
         "volume": {"type": "dict"},
         "dataset_path": {"type": "str"},

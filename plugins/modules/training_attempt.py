@@ -10,8 +10,8 @@ module: training_attempt
 short_description: Choose the environment in which a run is trained, and leave one that cannot
 version_added: 1.1.0
 description:
-  - Puts on record where a run is trained. An attempt that nobody ended is continued; after one that was left comes the next
-    environment of the list. Where all were left before, the first one is tried again.
+  - Puts on record where a run is trained. An attempt that nobody ended is continued; after one that was left comes the
+    next environment of the list. Where all were left before, the first one is tried again.
   - An environment is left where it was unreachable, where pods found no node, or where there was no stock. Any other
     failure would meet the run everywhere, and is told again.
   - The role P(mlops.ack.training#role) uses it for C(training_environments).

@@ -1,13 +1,16 @@
-"""A training that goes through four environments: one that nobody answers in, one without room, one that goes away in the
-middle, and one that ends it from the last checkpoint.
+"""A training that goes through four environments: one that nobody answers in, one without room, one that goes away in
+the middle, and one that ends it from the last checkpoint.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -19,13 +22,15 @@ import oss2
 import pytest
 import yaml
 
+from tests.conftest import REPO
 from tests.integration.conftest import PLAYBOOK, ansible_environment
-from tests.integration.test_training import FILES, bucket, fill, operator, replicas
+from tests.integration.test_training import bucket, fill, operator, replicas
 
 __all__ = ["bucket", "operator"]
 
 pytestmark = pytest.mark.sandbox
 
+PLAY = re.findall(r"```yaml\n(.*?)```", (REPO / "docs/training.md").read_text(), re.S)[0]
 STEPS = 60
 PROGRAM = f"""
 import json, os, pathlib, time
@@ -65,20 +70,16 @@ class Way:
                 threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     def close(self) -> None:
         self._open = False
         for each in self._sockets:
-            try:
+            with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             each.close()
 
 
@@ -109,7 +110,7 @@ def namespaces(sandbox: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def variables(sandbox: dict[str, Any], bucket: oss2.Bucket, namespaces: list[str], tmp_path: Path) -> dict[str, Any]:
-    nowhere = {"name": "tensorflow", "resources": {"requests": {"example.com/none": "1"}, "limits": {"example.com/none": "1"}}}
+    nowhere = {"name": "tensorflow", "resources": {"limits": {"example.com/none": "1"}}}
     return {
         "training_oss": sandbox["oss"],
         "training_kubeconfig": sandbox["kubeconfigs"]["prod"],
@@ -158,23 +159,14 @@ def closed_port() -> int:
 
 
 def play(tmp_path: Path, given: dict[str, Any]) -> subprocess.Popen[str]:
-    playbook = tmp_path / "train.yml"
-    playbook.write_text(
-        yaml.safe_dump(
-            [
-                {
-                    "name": "Train",
-                    "hosts": "localhost",
-                    "connection": "local",
-                    "gather_facts": False,
-                    "roles": [{"role": "mlops.ack.training"}],
-                }
-            ]
-        )
-    )
+    """The play of the page, with places of this test."""
+    playbook, inventory = tmp_path / "train.yml", tmp_path / "hosts.yml"
+    playbook.write_text(PLAY)
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory.write_text(yaml.safe_dump({"training": {"hosts": {"here": local}}}))
     (tmp_path / "vars.json").write_text(json.dumps(given))
     return subprocess.Popen(
-        [str(PLAYBOOK), "-i", "localhost,", str(playbook), "-e", f"@{tmp_path / 'vars.json'}"],
+        [str(PLAYBOOK), "-i", str(inventory), str(playbook), "-e", f"@{tmp_path / 'vars.json'}"],
         env=ansible_environment(),
         stdout=(tmp_path / "log.txt").open("w"),
         stderr=subprocess.STDOUT,
@@ -193,7 +185,6 @@ def test_a_run_goes_on_from_its_checkpoint_where_it_can(
     sandbox: dict[str, Any], bucket: oss2.Bucket, namespaces: list[str], tmp_path: Path
 ) -> None:
     fill(bucket)
-    assert FILES
     server = yaml.safe_load(Path(sandbox["kubeconfigs"]["prod"]).read_text())["clusters"][0]["cluster"]["server"]
     host, _colon, port = server.removeprefix("https://").partition(":")
     way = Way(host, int(port))
@@ -207,7 +198,8 @@ def test_a_run_goes_on_from_its_checkpoint_where_it_can(
     way.close()
     assert run.wait(300) == 0, (tmp_path / "log.txt").read_text()[-6000:]
 
-    (key,) = (item.key for item in oss2.ObjectIteratorV2(bucket, prefix="mlops/runs/") if item.key.endswith("/run.json"))
+    kept = [item.key for item in oss2.ObjectIteratorV2(bucket, prefix="mlops/runs/")]
+    (key,) = (each for each in kept if each.endswith("/run.json"))
     record = json.loads(bucket.get_object(key).read())
     attempts = [(each["environment"], each["reason"], each["checkpoint"] is not None) for each in record["attempts"]]
     assert attempts == [

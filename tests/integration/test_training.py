@@ -7,8 +7,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -328,6 +330,27 @@ def test_a_suspended_job_of_a_gang_waits_without_pods(
     assert policy["suspend"] is True
     assert policy["schedulingPolicy"] == {"minAvailable": 1, "queue": "vision"}
     assert kubectl("get", "pods", "-n", namespace, "-l", "training.kubeflow.org/job-name=gang", "-o", "name") == ""
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_job_that_a_queue_starts_is_waited_for_and_left_as_it_is(
+    run_tasks: RunTasks, common: dict[str, Any], kubectl: Any, namespace: str
+) -> None:
+    queue = {"runPolicy": {"suspend": True}, "labels": {"kueue.x-k8s.io/queue-name": "vision"}}
+    task = {"mlops.ack.tfjob": {**tfjob(common, "queued", "print(1)")["mlops.ack.tfjob"], **queue}}
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run_tasks, [task, task])
+        path = ("tfjob", "queued", "-n", namespace)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if "Suspended" in kubectl("get", *path, "--ignore-not-found", "-o", "yaml"):
+                break
+            time.sleep(0.5)
+        assert kubectl("get", *path, "-o", "jsonpath={.metadata.labels.kueue\\.x-k8s\\.io/queue-name}") == "vision"
+        kubectl("patch", *path, "--type=merge", "-p", '{"spec": {"runPolicy": {"suspend": false}}}')
+        first, again = done.result()
+    assert first["job"]["state"] == "succeeded", first
+    assert (first["changed"], again["changed"]) == (True, False)
 
 
 @pytest.mark.usefixtures("operator")

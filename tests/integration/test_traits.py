@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.conftest import RunTasks
 from tests.integration.site import Site, trained_model
@@ -46,8 +47,6 @@ def site(sandbox: dict[str, Any], run_tasks: RunTasks, tmp_path: Path) -> Iterat
 
 
 def _own(site: Site, group: str) -> dict[str, Any]:
-    import yaml
-
     return dict(yaml.safe_load((site.inventory / f"group_vars/{group}/zz_own.yml").read_text()))
 
 
@@ -88,18 +87,15 @@ def test_what_the_inventory_names_is_observed_from_training_to_the_status_page(s
     assert f"aliyun_logs_{site.name}-{site.name}" in variables
     assert (site.folder / f"reports/tfserving-{site.name}.json").exists(), "the dashboard, for import"
 
-    first = site.take_events()
-    open("/tmp/ev1.json","w").write(json.dumps(first))
-    site.run("site")
-    open("/tmp/ev2.json","w").write(site.events.read_text())
+    site.take_events()
+    site.run("serve")
     assert [event["task"] for event in site.take_events() if event["changed"]] == []
 
     ask(site, 40)
     site.run("status")
     document = json.loads((site.folder / "reports/status.json").read_text())
-    prod, dev = (
-        next(each for each in document["serving"] if each["environment"] == name)["observed"] for name in ("prod", "dev")
-    )
+    observed = {each["environment"]: each["observed"] for each in document["serving"]}
+    prod, dev = observed["prod"], observed["dev"]
     assert prod["absent"] == {}
     assert prod["logs"]["newest"]["pod"].startswith(f"{site.name}-only-")
     assert prod["predictors"]["only"]["up"] == 1

@@ -25,8 +25,8 @@ Ask = Callable[[str, str], Any]
 def measured(wish: Wish, server: Prometheus | None, sls: Sls | None, timeout_s: float) -> dict[str, Any]:
     """{name, namespace, predictors: {name: NUMBERS}, logs, absent}.
 
-    predictors is None where Prometheus could not be asked. logs: {arrive, project, logstore, newest: {time, pod, text}},
-    None where nobody could be asked. absent: why, {metrics or logs: text}.
+    predictors is None where Prometheus could not be asked. logs: {arrive, project, logstore, newest: {time, pod,
+    text}}, None where nobody could be asked. absent: why, {metrics or logs: text}.
     """
     absent: dict[str, str] = {}
     found: dict[str, Any] = {"name": wish.target.name, "namespace": wish.target.namespace, "predictors": None}

@@ -26,7 +26,7 @@ class Metrics(NamedTuple):
 
 
 class Logging(NamedTuple):
-    """Which logstore of which project takes the pods' standard output, and for how many days. predictors: as Metrics."""
+    """Which logstore of which project takes the pods' standard output, for how many days. predictors: as in Metrics."""
 
     project: str
     logstore: str

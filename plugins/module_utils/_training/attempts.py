@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where a run is trained: one environment after the other, each left for a reason that is on record.
 
-runs/<run_id>/attempts/<n>.json are its steps, append-only: an environment was `started`, or `left` because of a failure.
+runs/<run_id>/attempts/<n>.json are its steps, append-only: an environment was `started`, or `left` for a failure.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ REASONS: Mapping[str, str] = {
 }
 """Failures that another environment may not have."""
 
-OUT_OF_STOCK = re.compile(r"NoStock|OutOfStock|out of stock|InsufficientStock|Zone\.NotOnSale|stock is insufficient", re.I)
-"""How ECS, ECI and the autoscaler say that nothing is left, in an event or a message. Source: ECS error codes (2026-11)."""
+OUT_OF_STOCK = re.compile(
+    r"NoStock|OutOfStock|out of stock|InsufficientStock|Zone\.NotOnSale|stock is insufficient", re.IGNORECASE
+)
+"""How ECS, ECI and the autoscaler say that nothing is left, in an event or a message. Not verified on an account.
+Source: ECS error codes (2026-11).
+"""
 
 
 class Step(NamedTuple):
@@ -98,9 +102,7 @@ def read(store: Store, run_id: str) -> list[dict[str, Any]]:
 
 def nowhere(run_id: str, history: Sequence[Mapping[str, Any]]) -> Failure:
     """Every environment was left. Says each with its reason."""
-    lines = [
-        f"{each['environment']} ({each['reason']}: {each['message']})" for each in told(history) if each["left"]
-    ]
+    lines = [f"{each['environment']} ({each['reason']}: {each['message']})" for each in told(history) if each["left"]]
     return Failure(
         "NoEnvironmentLeft",
         f"Run {run_id} could be trained nowhere: {'; '.join(lines)}",
@@ -120,7 +122,7 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
     if not environments or len(set(environments)) < len(environments):
         what = "is empty" if not environments else "names one twice"
         raise Failure("InvalidOption", f"environments {what}.", hint="Give each environment once.")
-    history = read(store, run_id)
+    history: Sequence[Mapping[str, Any]] = read(store, run_id)
     if given:
         reason = why_left(given["failure"])
         if reason is None:

@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """verb: load, list, snap or send. folder: relative to the volume. files: requests of `transfer.py`, with signed URLs."""
+    """verb: load, list, snap or send. folder: relative to the volume. files: requests of `transfer.py`, with URLs."""
 
     name: str
     verb: str

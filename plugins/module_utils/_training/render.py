@@ -69,15 +69,24 @@ class Wish(NamedTuple):
     parameters: Mapping[str, Any] | None = None
     by_policy: bool = False  # the cluster knows ResourcePolicy
     checkpoint_path: str | None = None
+    labels: Mapping[str, str] | None = None
+    annotations: Mapping[str, str] | None = None
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether somebody else starts it: a queue, or a person."""
+        return bool(self.run_policy.get("suspend"))
 
 
 def manifest(wish: Wish, dialect: Dialect, *, suspended: bool = False) -> Object:
     """The TFJob. Raises Failure `InvalidOption` that names the field, what was found and what is allowed."""
     replicas = replica_specs(wish)
     _check_names(wish, replicas)
-    policy: Object = {"cleanPodPolicy": "Running", **wish.run_policy}
+    policy: Object = {"cleanPodPolicy": "Running", **{k: v for k, v in wish.run_policy.items() if k != "suspend"}}
     if suspended:
         policy["suspend"] = True
+    if wish.is_queued and not dialect.can_suspend:
+        raise _invalid("run_policy.suspend", True, f"is not known to the operator of {dialect.api_version}")
     spec: Object = {"runPolicy": policy} if dialect.nested else {**policy}
     if wish.success_policy is not None:
         spec["successPolicy"] = wish.success_policy
@@ -85,8 +94,8 @@ def manifest(wish: Wish, dialect: Dialect, *, suspended: bool = False) -> Object
     metadata: Object = {
         "name": wish.name,
         "namespace": wish.namespace,
-        "labels": {**LABELS, RUN_LABEL: wish.run_id},
-        "annotations": {PARAMETERS: json.dumps(variables(wish.parameters), sort_keys=True)},
+        "labels": {**(wish.labels or {}), **LABELS, RUN_LABEL: wish.run_id},
+        "annotations": {**(wish.annotations or {}), PARAMETERS: json.dumps(variables(wish.parameters), sort_keys=True)},
     }
     return {"apiVersion": dialect.api_version, "kind": "TFJob", "metadata": metadata, "spec": spec}
 
@@ -139,7 +148,7 @@ def replica_specs(wish: Wish) -> dict[str, Object]:
 
 def run_policy(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """The option `run_policy` with the API's camelCase keys, without what was not set."""
-    policy = {_camel(key): value for key, value in (given or {}).items() if value is not None}
+    policy = {_camel(key): value for key, value in (given or {}).items() if value is not None and value is not False}
     if "schedulingPolicy" in policy:
         policy["schedulingPolicy"] = {_scheduling(key): value for key, value in policy["schedulingPolicy"].items()}
     return policy

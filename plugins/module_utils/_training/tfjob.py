@@ -76,7 +76,7 @@ class TrainingJob(Resource):
                 return Plan("none", None)
             return Plan("delete", None, (Change("state", state(self._live), None),))
         word = str(desired["state"])
-        wanted = manifest(self._wish, self._dialect, suspended=word == "suspended")
+        wanted = manifest(self._wish, self._dialect, suspended=self._is_to_rest(word))
         is_retry = self._retry_failed and self._live is not None and state(self._live) == "failed"
         if self._live is None or is_retry:
             before = None if self._live is None else "failed"
@@ -88,7 +88,7 @@ class TrainingJob(Resource):
 
     def _plan_existing(self, live: Mapping[str, Any], wanted: dict[str, Any], word: str) -> Plan:
         changes = [*self._label_changes(live, wanted)]
-        is_over, suspend = state(live) in TERMINAL, word == "suspended"
+        is_over, suspend = state(live) in TERMINAL, self._is_to_rest(word)
         if not is_over and is_suspended(live) != suspend:
             changes.append(Change("spec.runPolicy.suspend", not suspend, suspend))
         pods = self._watch().list_pods()
@@ -100,6 +100,12 @@ class TrainingJob(Resource):
         if not is_over:
             after = expected(after, self._expected(word))
         return Plan("update" if changes else "none", after, tuple(changes), work=wanted)
+
+    def _is_to_rest(self, word: str) -> bool:
+        """Whether the job is to have no pods. One that a queue starts is left as the queue has it."""
+        if self._wish.is_queued and word == "present":
+            return self._live is None or state(self._live) == "failed" or is_suspended(self._live)
+        return word == "suspended"
 
     def _preflight(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:
         asks = [
@@ -207,6 +213,8 @@ class TrainingJob(Resource):
                 if failure.code != "Unreachable" or self._context.clock() - answered >= self._patience.unreachable_s:
                     raise
                 return Seen("unreachable", failure.message)
+            if seen.state == "suspended" and self._wish.is_queued:
+                seen = Seen("queuing", "suspended until somebody starts it", seen.value)
             if self._checkpoints and seen.state == "running":
                 self._checkpoints.keep_when_due()
             answered = self._context.clock()

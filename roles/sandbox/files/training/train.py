@@ -5,7 +5,8 @@
 Every worker runs this program; together they train one model. Worker 0 writes, under OUTPUT_DIR:
 model/1/ (a SavedModel), metrics.json, evaluation.html and golden.json. metrics.json comes last: it tells that all
 is there. After each epoch it writes how far it has come to CHECKPOINT_DIR, where there is one, and begins from what it
-finds there: ended and begun again, it comes to the same model. Exit codes: 0 done, 1 the training failed, 2 a setting or the dataset is wrong.
+finds there: ended and begun again, it comes to the same weights. Exit codes: 0 done, 1 the training failed, 2 a
+setting or the dataset is wrong.
 """
 
 from __future__ import annotations
@@ -134,8 +135,9 @@ def place_of(environ: Mapping[str, str]) -> Place:
 
 
 def fit(train: dataset.Digits, hyper_parameters: HyperParameters, place: Place, kept: Path | None = None) -> Any:
-    """Train on this worker's share of every batch; returns a network with the weights all workers agreed on. `kept`: the
-    folder of checkpoints. No worker ends an epoch before all have begun it, so all begin from the same checkpoint.
+    """Train on this worker's share of every batch; returns a network with the weights all workers agreed on.
+
+    `kept`: the folder of checkpoints. No worker ends an epoch before all have begun it, so all begin from the same one.
 
     Raises TrainingError when another worker is lost, and when the loss is no number any more.
     """

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,7 @@ def test_a_file_that_is_replaced_while_it_is_kept_stays_as_it_was_listed(world: 
     def replaced(method: str, key: str) -> None:
         if method == "PUT":
             (world.folder / ".next").write_text("epoch 4")
-            os.replace(world.folder / ".next", world.folder / "state")
+            (world.folder / ".next").replace(world.folder / "state")
 
     world.bucket.broken = replaced  # type: ignore[assignment]
     world.kept.keep()

@@ -118,11 +118,11 @@ def run(
     check: bool = False,
     unreachable_s: float = 0,
     checkpoints: Any = None,
+    run_policy: dict[str, Any] | None = None,
 ) -> Outcome:
     containers = [{"name": "tensorflow", "image": image}]
-    wish = Wish(
-        "digits", "ml", "run-1", {"Worker": {"replicas": 2, "template": {"spec": {"containers": containers}}}}, {}
-    )
+    replicas = {"Worker": {"replicas": 2, "template": {"spec": {"containers": containers}}}}
+    wish = Wish("digits", "ml", "run-1", replicas, run_policy or {})
     patience = Patience(Deadline(timeout_s, cluster.context.clock), wait, 300, on_timeout, unreachable_s)
     cluster.context.check = check
     more: dict[str, Any] = {"store": store, "retry_failed": retry_failed, "checkpoints": checkpoints}
@@ -409,3 +409,25 @@ def test_a_job_that_is_there_gets_no_checkpoint() -> None:
     kept = Kept()
     run(cluster, checkpoints=kept)
     assert kept.asked == []
+
+
+def start(cluster: Operator) -> None:
+    """What a queue does."""
+    cluster.objects[REF]["spec"]["runPolicy"]["suspend"] = False
+
+
+def test_a_job_that_a_queue_starts_is_made_suspended_waited_for_and_never_resumed() -> None:
+    cluster = Operator(condition("Suspended"), condition("Suspended"), start, condition("Succeeded"))
+    queued = {"suspend": True}
+    assert run(cluster, run_policy=queued).changed
+    assert not [write for write in cluster.writes if write.startswith("merge")]
+    assert not run(cluster, run_policy=queued).changed
+
+
+def test_a_suspended_job_of_a_queue_is_left_as_it_is() -> None:
+    cluster = Operator(condition("Suspended"))
+    run(cluster, run_policy={"suspend": True}, wait=False)
+    assert cluster.objects[REF]["spec"]["runPolicy"]["suspend"] is True
+    cluster.writes.clear()
+    assert not run(cluster, run_policy={"suspend": True}, wait=False).changed
+    assert cluster.writes == []

@@ -195,5 +195,5 @@ def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 4, {"seed": 7}, [])
-    with pytest.raises(train.TrainingError, match="is of {'seed': 7}; this training has {'seed': 8}"):
+    with pytest.raises(train.TrainingError, match=r"is of \{'seed': 7\}; this training has \{'seed': 8\}"):
         train.resume(tmp_path, {"seed": 8}, [])

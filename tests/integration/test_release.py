@@ -230,6 +230,34 @@ def test_a_bad_version_is_taken_back_under_load(
     assert len(lab.objects("deployments")) == 1
 
 
+def test_a_number_from_prometheus_takes_a_bad_version_back(
+    lab: ReleaseLab, run_tasks: RunTasks, sandbox: dict[str, Any]
+) -> None:
+    metadata = {"name": "digits", "namespace": lab.namespace, "annotations": {"arms.prometheus.io/discovery": "true"}}
+    spec = {
+        "selector": {"matchLabels": {"mlops.ack/owner": "tfserving.digits"}},
+        "podMetricsEndpoints": [{"port": "http", "path": "/monitoring/prometheus/metrics"}],
+    }
+    monitor = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PodMonitor", "metadata": metadata, "spec": spec}
+    first = lab.task(lab.predictor("stable", 1))
+    manifest = {"definition": [monitor], "kubeconfig": lab.kubeconfig, "wait": False}
+    assert all(map(ok, run_tasks([{"mlops.ack.k8s_manifest": manifest}, first])))
+    failing = 'sum(:tensorflow:serving:request_count{status="INTERNAL",pod=~"($new)-.*"}) or vector(0)'
+    analysis = {
+        "interval": "6s",
+        "count": 6,
+        "failure_condition": "prometheus.failing > 0",
+        "prometheus": {"url": sandbox["prometheus"]["prod"], "queries": {"failing": failing}},
+    }
+    bad = lab.predictor("stable", 2, env={"BROKEN": "1"})
+    with Load(lab.host) as load:
+        (result,) = run_tasks([lab.task(bad, steps=[{"weight": 20, "analysis": analysis}])])
+    print(f"{len(load.answers)} requests, {len(load.failed)} failed, {dict(load.versions())}")
+    assert result["failure"]["code"] == "AnalysisFailed", result["msg"]
+    assert "'prometheus.failing > 0' with prometheus.failing " in result["failure"]["message"]
+    assert lab.weights() == {"digits-v1": 100, "digits-v2": 0}
+
+
 @pytest.mark.parametrize("in_process", [True, False], ids=["in process", "forked"])
 def test_a_person_lets_a_step_pass_from_another_run(lab: ReleaseLab, run_tasks: RunTasks, in_process: bool) -> None:
     ok(run_tasks([lab.task(lab.predictor("stable", 1))])[0])

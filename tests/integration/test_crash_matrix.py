@@ -100,17 +100,6 @@ def middles(reference: Reference) -> list[Step]:
     return [step for step in reference.steps if step.seconds >= LEAST_S]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("how", ["tree", "launcher"])
-def test_a_run_that_is_killed_in_the_middle_of_its_longest_steps_goes_on(
-    new_site: NewSite, reference: Reference, how: str
-) -> None:
-    longest = sorted(middles(reference), key=lambda step: -step.seconds)[:4]
-    in_order = [step for step in reference.steps if step in longest]
-    found = chain(new_site(), reference, in_order, "within", how)
-    assert list(found.values()).count("killed") >= 2, found
-
-
 @pytest.fixture(scope="module")
 def columns(reference: Reference) -> Iterator[Columns]:
     """What each kind of crash came to; drawn at the end, with WRITE_DOCS=1 as docs/crash-matrix.md."""

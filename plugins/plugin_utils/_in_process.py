@@ -9,6 +9,7 @@ worker shares what it imported. The same import inside a task would be paid by e
 from __future__ import annotations
 
 import importlib
+import math
 import multiprocessing
 import os
 import pkgutil
@@ -156,7 +157,7 @@ class _Terminal:
 
     def _ask(self, question: str, timeout_s: float) -> Reply:
         started = time.monotonic()
-        seconds = max(1, int(timeout_s))
+        seconds = max(1, math.ceil(timeout_s))
         try:
             answer = display.prompt_until(question, seconds=seconds)
         except (AnsiblePromptNoninteractive, AnsiblePromptInterrupt):

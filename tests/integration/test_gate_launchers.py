@@ -17,10 +17,11 @@ import pexpect
 import pytest
 import yaml
 
+from tests.conftest import REPO
+
 from .conftest import PLAYBOOK, ansible_environment
 from .pages import agrees
 
-AT_ONCE_S = 2.0
 PASSED = "the gate let go"
 TASK = {
     "mlops.ack.gate": {
@@ -36,18 +37,23 @@ TASK = {
 }
 
 
-ENVIRONMENT = ansible_environment(ANSIBLE_CALLBACK_RESULT_FORMAT="json", PATH=f"{PLAYBOOK.parent}:{os.environ['PATH']}")
-
+ENVIRONMENT = ansible_environment(
+    ANSIBLE_CALLBACK_RESULT_FORMAT="json",
+    ANSIBLE_CALLBACK_PLUGINS=str(REPO / "tests/integration/callbacks"),
+    ANSIBLE_CALLBACKS_ENABLED="crash",
+    PATH=f"{PLAYBOOK.parent}:{os.environ['PATH']}",
+)
 
 Seen = dict[str, tuple[str, str, str]]
-"""how it was started -> (the gate, whether the play went on, seconds more than with an open gate)"""
+"""how it was started -> (the gate, whether the play went on, seconds at the gate)"""
 
 
 class Play:
     """A playbook with one gate, and what it left in its store."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._events = folder, folder / "events.jsonl"
+        self.environment = {**ENVIRONMENT, "CRASH_EVENTS": str(self._events)}
         tasks = [TASK, {"ansible.builtin.debug": {"msg": PASSED}}]
         variables = {"ansible_python_interpreter": sys.executable}
         play = {"hosts": "all", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}
@@ -59,12 +65,12 @@ class Play:
     def run(self, *more: str, hosts: str = "one,", **how: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*more, hosts=hosts),
-            env=ENVIRONMENT,
+            env=self.environment,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
             **how,
         )
@@ -75,12 +81,18 @@ class Play:
         return pexpect.spawn(
             command[0],
             command[1:],
-            env=ENVIRONMENT,
+            env=self.environment,
             cwd=self.folder,
             encoding="utf-8",
-            timeout=60,
+            timeout=180,
             dimensions=(50, 400),
         )
+
+    @property
+    def gate_s(self) -> float:
+        """How long the last run was at its gate. Ansible's own start is not in it."""
+        events = [json.loads(line) for line in self._events.read_text().splitlines()]
+        return float(next(each["seconds"] for each in reversed(events) if each["task"].startswith("mlops.ack.gate")))
 
     @property
     def decisions(self) -> list[Path]:
@@ -99,13 +111,13 @@ def seen() -> Seen:
 
 
 @pytest.fixture(scope="module")
-def start_s(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """Seconds that ansible may need for a play whose gate is open: twice what it took, for a busy machine."""
+def at_once_s(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Two seconds; on a machine that is busy with something else three times what a play with an open gate takes."""
     play = Play(tmp_path_factory.mktemp("start"))
     play.run("-e", "decision=approve", stdin=subprocess.DEVNULL)
     began = time.monotonic()
     assert play.run(stdin=subprocess.DEVNULL).returncode == 0
-    return 2 * (time.monotonic() - began)
+    return max(2.0, 3 * (time.monotonic() - began))
 
 
 def ended(terminal: pexpect.spawn) -> tuple[int, str]:
@@ -128,10 +140,10 @@ def refused(play: Play, code: int, output: str, status: str = "pending") -> None
     assert play.decisions == []
 
 
-def ends(seen: Seen, how: str, output: str, extra_s: float) -> None:
+def ends(seen: Seen, how: str, play: Play, output: str) -> None:
     """Puts down what the page says of this way to start."""
-    (status,) = set(re.findall(r'"gate_status": "(\w+)"', output)) or {"approved"}
-    seen[how] = (status, "yes" if PASSED in output else "no", f"{max(extra_s, 0):.1f}")
+    (status,) = set(re.findall(r'"gate_status": "(\w+)"', output))
+    seen[how] = (status, "yes" if PASSED in output else "no", f"{play.gate_s:.1f}")
 
 
 # -- nobody there ------------------------------------------------------------------------------------------------------
@@ -169,10 +181,10 @@ def background(play: Play) -> tuple[int, str]:
     terminal = pexpect.spawn(
         "/bin/bash",
         ["-c", f"set -m; {command} & wait $!"],
-        env=ENVIRONMENT,
+        env=play.environment,
         cwd=play.folder,
         encoding="utf-8",
-        timeout=60,
+        timeout=180,
         dimensions=(50, 400),
     )
     return ended(terminal)
@@ -221,58 +233,51 @@ def ten_hosts(play: Play) -> tuple[int, str]:
     ],
 )
 def test_where_it_cannot_ask_it_stops_at_once(
-    play: Play, start_s: float, seen: Seen, launch: Callable[[Play], tuple[int, str]]
+    play: Play, at_once_s: float, seen: Seen, launch: Callable[[Play], tuple[int, str]]
 ) -> None:
-    began = time.monotonic()
     code, output = launch(play)
-    took_s = time.monotonic() - began
     refused(play, code, output)
-    ends(seen, launch.__doc__ or "", output, took_s - start_s / 2)
-    assert took_s < start_s + AT_ONCE_S
+    ends(seen, launch.__doc__ or "", play, output)
+    assert play.gate_s < at_once_s
 
 
-def test_ansible_runner_has_a_terminal_and_nobody_at_it(play: Play, start_s: float, seen: Seen) -> None:
+def test_ansible_runner_has_a_terminal_and_nobody_at_it(play: Play, at_once_s: float, seen: Seen) -> None:
     program = (
         "import ansible_runner, sys; done = ansible_runner.run("
         "private_data_dir=sys.argv[1], playbook=sys.argv[2], inventory='one ansible_connection=local', quiet=True); "
         "print(done.rc); print(done.stdout.read())"
     )
     (play.folder / "runner").mkdir()
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", program, str(play.folder / "runner"), str(play.folder / "gate.yml")],
-        env=ENVIRONMENT,
+        env=play.environment,
         cwd=play.folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
-    took_s = time.monotonic() - began
     code, _line, output = done.stdout.partition("\n")
     refused(play, int(code), output)
-    ends(seen, "ansible-runner", output, took_s - start_s / 2)
-    assert took_s < start_s + 2 * AT_ONCE_S  # runner starts an interpreter of its own, and collects its events
+    ends(seen, "ansible-runner", play, output)
+    assert play.gate_s < at_once_s
 
 
 # -- a terminal --------------------------------------------------------------------------------------------------------
 
 
-def test_a_terminal_with_nobody_at_it_refuses_in_time(play: Play, start_s: float, seen: Seen) -> None:
-    began = time.monotonic()
+def test_a_terminal_with_nobody_at_it_refuses_in_time(play: Play, at_once_s: float, seen: Seen) -> None:
     code, output = ended(play.spawn("-e", "thinking_time=2s"))
-    took_s = time.monotonic() - began
     refused(play, code, output, "timed_out")
-    ends(seen, "a terminal, nobody there for `timeout: 2s`", output, took_s - start_s / 2)
-    assert took_s < start_s + 2 + AT_ONCE_S
+    ends(seen, "a terminal, nobody there for `timeout: 2s`", play, output)
+    assert 2 <= play.gate_s < 2 + at_once_s
 
 
-def test_three_hosts_at_a_terminal_with_nobody_refuse_in_the_time_of_one(play: Play, start_s: float) -> None:
-    began = time.monotonic()
+def test_three_hosts_at_a_terminal_with_nobody_refuse_in_the_time_of_one(play: Play, at_once_s: float) -> None:
     code, output = ended(play.spawn("-e", "thinking_time=2s", hosts="one,two,three"))
     refused(play, code, output, "timed_out")
     assert output.count("Type approve") == 1
-    assert time.monotonic() - began < start_s + 2 + AT_ONCE_S
+    assert 2 <= play.gate_s < 2 + at_once_s
 
 
 def test_a_word_without_enter_is_no_answer(play: Play, seen: Seen) -> None:
@@ -281,17 +286,16 @@ def test_a_word_without_enter_is_no_answer(play: Play, seen: Seen) -> None:
     terminal.send("approve")
     code, output = ended(terminal)
     refused(play, code, output, "timed_out")
-    ends(seen, "a terminal, `approve` without Enter", output, 2)
+    ends(seen, "a terminal, `approve` without Enter, `timeout: 2s`", play, output)
 
 
 def test_ctrl_c_leaves_the_gate_as_it_is(play: Play, seen: Seen) -> None:
     terminal = play.spawn()
     asked(terminal, "Type approve")
-    sent = time.monotonic()
     terminal.send("\x03")
     code, output = ended(terminal)
     refused(play, code, output)
-    ends(seen, "a terminal, Ctrl-C at the prompt", output, time.monotonic() - sent)
+    ends(seen, "a terminal, Ctrl-C at the prompt", play, output)
 
 
 def test_one_ctrl_c_is_enough_for_all_hosts(play: Play) -> None:
@@ -309,7 +313,7 @@ def test_end_of_input_at_the_prompt_is_no_answer(play: Play, seen: Seen) -> None
     terminal.send("\x04")
     code, output = ended(terminal)
     refused(play, code, output, "timed_out")
-    ends(seen, "a terminal, Ctrl-D at the prompt", output, 2)
+    ends(seen, "a terminal, Ctrl-D at the prompt, `timeout: 2s`", play, output)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
@@ -359,11 +363,11 @@ def test_the_printed_command_decides_and_the_same_play_goes_on(play: Play) -> No
     done = subprocess.run(
         f"{command} -e '{store}'",
         shell=True,
-        env=ENVIRONMENT,
+        env=play.environment,
         cwd=play.folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -373,7 +377,7 @@ def test_the_printed_command_decides_and_the_same_play_goes_on(play: Play) -> No
 
 
 def test_the_page_says_what_was_seen(seen: Seen) -> None:
-    head = ("started with", "gate", "the play went on", "seconds")
+    head = ("started with", "gate", "the play went on", "seconds at the gate")
     assert agrees("gate.md", "Without a person", head, seen, 3) == []
 
 

@@ -81,8 +81,8 @@ def approve(
 
 
 class Gatekeeper:
-    """`params`: the module's own, with `gate` and `environment`. The module holds its lock while it asks: a record of the
-    gate takes none.
+    """`params`: the module's own, with `gate` and `environment`. The module holds its lock while it asks: the gate's
+    record takes none.
     """
 
     def __init__(self, params: Mapping[str, Any], context: Context, store: Store, now: Callable[[], datetime]) -> None:

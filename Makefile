@@ -119,13 +119,17 @@ test:  ## Everything: check, the main job, and the integration tests on real par
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory quickstart
 	@$(MAKE) --no-print-directory sanity docs
-	@$(BIN)/python -m pytest tests/simulator tests/integration --ignore tests/integration/test_path.py -m "not long" -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/simulator tests/truth tests/integration --ignore tests/integration/test_path.py -m "not long" -q -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/integration/test_path.py -q
 	@$(MAKE) --no-print-directory molecule
 
 .PHONY: test-long
 test-long: venv  ## Volume in bounded memory, a kill at every step of the path; WRITE_DOCS=1 writes docs/volume.md, docs/crash-matrix.md
 	@WRITE_DOCS=$(WRITE_DOCS) $(BIN)/python -m pytest tests -m long -q
+
+.PHONY: truth
+truth: venv  ## Check mode, faults and secrets, by table; needs the sandbox; WRITE_DOCS=1 writes docs/check-mode.md, docs/faults.md
+	@WRITE_DOCS=$(WRITE_DOCS) $(BIN)/python -m pytest tests/truth -m "not long" -q -n 2 --dist loadfile
 
 .PHONY: bench
 bench: venv  ## What a task costs against named peers, as ratios; needs the sandbox after quickstart; BENCH=--write

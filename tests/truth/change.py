@@ -119,7 +119,7 @@ def play(
     views: Views = {}
     for task, result, event in zip(tasks, found, witnessed, strict=False):
         assert task["name"] == event["task"]
-        row, _, step = task["name"].partition(" | ")
+        row, _mark, step = task["name"].partition(" | ")
         if step in STEPS:
             views.setdefault(row, {})[step] = Seen(result, _writes(event, log, audit))
         else:

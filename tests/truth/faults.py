@@ -7,7 +7,10 @@ whether the first of the two still had to write. Nothing may take longer than it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
+
+from .page import table
 
 DONE = "done"
 FOR_EVER = None
@@ -391,3 +394,14 @@ KUBERNETES = [
         for k in ("http500", "reset")
     ),
 ]
+
+
+def draw(faults: Iterable[Fault]) -> str:
+    """The page's table, of rows that came out as they should."""
+    rows = []
+    for fault in faults:
+        often = "for ever" if fault.times is FOR_EVER else str(fault.times)
+        what = DONE if fault.outcome == DONE else f"`{fault.outcome}`"
+        place = (f"`{fault.module}`", f"{fault.service} `{fault.call}`", fault.on)
+        rows.append((*place, f"`{fault.kind}`", often, what, fault.then))
+    return table(("module", "call", "on a", "fault", "times", "comes out", "the next run"), rows)

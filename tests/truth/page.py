@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -24,8 +25,12 @@ def put(page: str, part: str, text: str) -> None:
         return
     path: Path = REPO / f"docs/{page}.md"
     begin, end = f"<!-- {part}: written by the tests -->", f"<!-- {part}: end -->"
-    whole = path.read_text()
     written = f"{begin}\n\nAs of {datetime.now(UTC):%Y-%m-%d}:\n\n{text}\n\n{end}"
-    found, count = re.subn(re.escape(begin) + ".*?" + re.escape(end), lambda _match: written, whole, flags=re.DOTALL)
-    assert count == 1, f"{path.name} has no place for {part}"
-    path.write_text(found)
+    with path.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the other part may be written meanwhile
+        whole, place = file.read(), re.escape(begin) + ".*?" + re.escape(end)
+        found, count = re.subn(place, lambda _match: written, whole, flags=re.DOTALL)
+        assert count == 1, f"{path.name} has no place for {part}"
+        file.seek(0)
+        file.write(found)
+        file.truncate()

@@ -67,7 +67,7 @@ def with_secrets(module: str, options: Mapping[str, Any], secret: Mapping[str, s
             if isinstance(place, dict):
                 value: Any = {"Authorization": secret[path]} if path in MAPPINGS else secret[path]
                 place.setdefault(last, value)
-    return filled
+    return {name: value for name, value in filled.items() if value is not None}
 
 
 LOCK = {"name": "t/lock", "bucket": "t-locks", "wait_timeout": 5}

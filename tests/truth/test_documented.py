@@ -36,7 +36,7 @@ def test_no_row_is_there_twice() -> None:
 def test_what_a_prediction_cannot_know_is_documented(module: str) -> None:
     invented = {path for paths in INVENTED.get(module, {}).values() for path in paths}
     for path in invented | {path for path in TIMES.get(module, ()) if not path.startswith("diff.")}:
-        value, _, _rest = path.partition(".")
+        value, _dot, _rest = path.partition(".")
         description = returned(module)[value.removesuffix("[]")]["description"]
         told = " ".join(each for each in description if "check mode" in each)
         assert f"C({path.rpartition('.')[2]})" in told, f"RETURN of {module} does not say what {path} is in check mode"

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from .audit import User, own_user
-from .faults import APPLY, DONE, KUBERNETES, Fault
+from .faults import APPLY, DONE, KUBERNETES, Fault, draw
 from .misbehaving import MARGIN_S, filled, run
+from .page import put
 from .proxy import Proxy, Rule, misbehaving
 
 pytestmark = pytest.mark.sandbox
@@ -49,9 +50,24 @@ def cost_s(proxy: Proxy, namespace: str) -> float:
     return time.monotonic() - began
 
 
+@pytest.fixture(scope="module")
+def seen() -> Iterator[list[Fault]]:
+    """The rows that came out as they should; drawn at the end, with WRITE_DOCS=1 in docs/faults.md."""
+    found: list[Fault] = []
+    yield found
+    if len(found) == len(KUBERNETES):
+        put("faults", "cluster", draw(found))
+
+
 @pytest.mark.parametrize("fault", KUBERNETES, ids=lambda fault: fault.name)
 def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
-    proxy: Proxy, sandbox: dict[str, Any], namespace: str, cost_s: float, fault: Fault, tmp_path: Path
+    proxy: Proxy,
+    sandbox: dict[str, Any],
+    namespace: str,
+    cost_s: float,
+    seen: list[Fault],
+    fault: Fault,
+    tmp_path: Path,
 ) -> None:
     for path, text in CHART.items():
         (tmp_path / "chart" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -81,3 +97,4 @@ def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
     assert not again.result["changed"]
     if fault.then != "writes":
         assert proxy.writes(begin) == []
+    seen.append(fault)

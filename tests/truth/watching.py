@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import threading
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -60,9 +61,10 @@ class Watch:
             with contextlib.suppress(OSError):
                 self.arguments |= self.names_in(command.read_bytes())
         for folder in self._folders:
-            for path in folder.rglob("*"):
-                with contextlib.suppress(OSError):
-                    if path.is_file() and path.stat().st_mode & 0o077:
-                        found = self.names_in(path.read_bytes())
-                        self.files |= found
-                        self.wide |= {f"{name} in {path.relative_to(folder)}" for name in found}
+            for place, _folders, names in os.walk(folder):  # what goes away meanwhile does not end it
+                for path in (Path(place, name) for name in names):
+                    with contextlib.suppress(OSError):
+                        if path.is_file() and path.stat().st_mode & 0o077:
+                            found = self.names_in(path.read_bytes())
+                            self.files |= found
+                            self.wide |= {f"{name} in {path.relative_to(folder)}" for name in found}

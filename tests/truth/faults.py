@@ -36,6 +36,8 @@ class Fault(NamedTuple):
 
     finally_: str = DONE
     """What the next runs come to: a failure that stays is told again."""
+    spared: int = 0
+    """How many calls pass before."""
     share: int = 1
     """How many request timeouts the run may take: a transfer of files is given ten."""
 
@@ -359,6 +361,12 @@ KUBERNETES = [
     *(
         kube(k, "GET .*/pods/", "read", "k8s_manifest", DONE, "nothing to do", 3, options=RUNS)
         for k in ("throttle", "http503", "reset")
+    ),
+    *(
+        kube(
+            k, "GET .*/pods/", "read", "k8s_manifest", "WaitTimeout", "nothing to do", FOR_EVER, options=RUNS, spared=1
+        )
+        for k in ("http503", "hang")
     ),
     # What is not the same when it is sent twice is not, and told.
     kube(

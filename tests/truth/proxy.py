@@ -35,11 +35,12 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive",
 
 @dataclass
 class Rule:
-    """`call`: `METHOD path`, a regular expression. times None: for ever."""
+    """`call`: `METHOD path`, a regular expression. times None: for ever. The first `spared` calls that fit pass."""
 
     kind: str
     call: str
     times: int | None = None
+    spared: int = 0
 
 
 @dataclass
@@ -72,6 +73,9 @@ class Proxy:
             self.calls.append(call)
             rule = self._rule
             if rule is None or rule.times == 0 or not re.search(rule.call, call):
+                return ""
+            if rule.spared:
+                rule.spared -= 1
                 return ""
             if rule.times is not None:
                 rule.times -= 1

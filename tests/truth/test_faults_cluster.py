@@ -83,7 +83,7 @@ def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
     for module, options in fault.before:
         assert run(module, {**place, **filled(options, names)}).outcome == DONE
     wish = {**place, **filled(fault.options, names)}
-    proxy.fault(Rule(fault.kind, fault.call, fault.times))
+    proxy.fault(Rule(fault.kind, fault.call, fault.times, fault.spared))
     hit = run(fault.module, {**wish, **fault.limits})
     met = list(proxy.met)
     proxy.fault(None)

@@ -55,7 +55,7 @@ def secret_options(spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Ite
 def with_secrets(module: str, options: Mapping[str, Any], secret: Mapping[str, str]) -> dict[str, Any]:
     """These options, and a secret in each secret option that they leave open. `secret`: option -> its value."""
     filled = copy.deepcopy(dict(options))
-    if "lock" in filled:
+    if filled.get("lock"):
         filled["lock"] |= {name: "{{ " + name + " }}" for name in ("region", "oss_endpoint", "access_key_id")}
     for path, modules in SECRETS.items():
         if module in modules:

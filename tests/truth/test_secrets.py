@@ -133,7 +133,7 @@ def fill(work: Path, control: str) -> None:
         "control": control,
         "design.yaml": "apiVersion: x\n",
         "chart/Chart.yaml": "{apiVersion: v2, name: chart, version: 1.0.0}",
-        "chart/templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: chart}\n",
+        "chart/templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\n",
     }.items():
         (work / path).parent.mkdir(parents=True, exist_ok=True)
         (work / path).write_text(text)

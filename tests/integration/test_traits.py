@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -72,7 +74,27 @@ def ask(site: Site, number: int) -> None:
         urllib.request.urlopen(request, timeout=30).close()
 
 
-def test_what_the_inventory_names_is_observed_from_training_to_the_status_page(site: Site) -> None:
+def prometheus(sandbox: dict[str, Any], path: str) -> Any:
+    """The `data` of an answer; a query that Prometheus cannot read is an HTTPError."""
+    with urllib.request.urlopen(f"{sandbox['prometheus']['prod']}/api/v1/{path}", timeout=10) as answer:
+        return json.load(answer)["data"]
+
+
+def rules(sandbox: dict[str, Any], site: Site) -> dict[str, str]:
+    """Health of the site's rules, once Prometheus has read and evaluated them."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        groups = [each for each in prometheus(sandbox, "rules")["groups"] if site.name in each["name"]]
+        found = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+        if found and "unknown" not in found.values():
+            return found
+        time.sleep(1)
+    raise AssertionError("Prometheus did not evaluate the rules")
+
+
+def test_what_the_inventory_names_is_observed_from_training_to_the_status_page(
+    site: Site, sandbox: dict[str, Any]
+) -> None:
     site.run("site")
     named = site.kubectl("prod", "-n", site.name, "get", MONITORS, "-o", "name").split()
     assert named == [
@@ -85,7 +107,10 @@ def test_what_the_inventory_names_is_observed_from_training_to_the_status_page(s
     containers = "jsonpath={.items[*].spec.template.spec.containers[0].env[*].name}"
     variables = site.kubectl("dev", "-n", site.name, "get", "deployments", "-o", containers).split()
     assert f"aliyun_logs_{site.name}-{site.name}" in variables
-    assert (site.folder / f"reports/tfserving-{site.name}.json").exists(), "the dashboard, for import"
+    dashboard = json.loads((site.folder / f"reports/tfserving-{site.name}.json").read_text())
+    for asked in [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]:
+        prometheus(sandbox, f"query?{urllib.parse.urlencode({'query': asked})}")
+    assert set(rules(sandbox, site).values()) == {"ok"}
 
     site.take_events()
     site.run("serve")

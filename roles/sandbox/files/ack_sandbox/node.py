@@ -205,6 +205,7 @@ class Node:
             # The defaults suit fleets: 15 s between looks at the metrics and 5 min before scaling down.
             "--horizontal-pod-autoscaler-sync-period=5s",
             "--horizontal-pod-autoscaler-downscale-stabilization=30s",
+            *(["--node-monitor-grace-period=24h"] if self.cluster.autonomous else []),
         ]
 
     def containerd(self, folder: Path) -> str:

@@ -26,6 +26,8 @@ class ClusterAddresses:
     service_cidr: str
     dns_ip: str
     kubernetes_service_ip: str
+    autonomous: bool = False
+    """Whether its node keeps its pods ready while it cannot be reached, as autonomous nodes of ACK Edge do."""
 
     @property
     def node_name(self) -> str:
@@ -57,6 +59,7 @@ def _addresses(name: str, index: int) -> ClusterAddresses:
         service_cidr=f"198.18.{services}.0/24",
         dns_ip=f"198.18.{services}.10",
         kubernetes_service_ip=f"198.18.{services}.1",
+        autonomous=name == "edge",
     )
 
 

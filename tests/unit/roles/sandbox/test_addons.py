@@ -27,6 +27,7 @@ def test_every_image_is_one_of_ours() -> None:
     images = [c["image"] for d in changed for c in d["spec"]["template"]["spec"]["containers"]]
     assert images == [CONTOUR, CONTOUR, ENVOY]
     assert changed[0]["spec"]["replicas"] == 1
+    assert changed[0]["spec"]["template"]["spec"]["containers"][0]["args"] == ["--disable-leader-election"]
 
 
 def test_the_manifests_given_stay_as_they_are() -> None:

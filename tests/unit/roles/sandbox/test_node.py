@@ -7,6 +7,7 @@ from __future__ import annotations
 import configparser
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,12 @@ def test_programs_of_addons_are_read_from_their_folder(node: Node) -> None:
     config = configparser.RawConfigParser()
     config.read_string(node.files()[node.supervisor_config])
     assert config["include"]["files"] == f"{node.folder}/addons/*.conf"
+
+
+def test_only_the_edge_keeps_pods_ready_that_cannot_be_reached(node: Node) -> None:
+    edge = replace(node, cluster=node.settings.clusters["edge"])
+    name = "--node-monitor-grace-period"
+    assert [name in flags(each, "kube-controller-manager") for each in (node, edge)] == [False, True]
 
 
 def test_who_needs_the_api_server_waits_for_it(node: Node) -> None:

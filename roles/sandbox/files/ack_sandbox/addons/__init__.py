@@ -97,6 +97,12 @@ def contour(documents: list[Document], contour_image: str, envoy_image: str) -> 
         if kind == "Deployment":
             document["spec"]["replicas"] = 1
             pod.pop("affinity", None)
+            # It shall outlive its API server. A leader that cannot renew its lease ends, and alone it has nobody to
+            # lead; its /healthz asks the API server.
+            container = pod["containers"][0]
+            container.setdefault("args", []).append("--disable-leader-election")
+            if "livenessProbe" in container:
+                container["livenessProbe"] = {"tcpSocket": {"port": "xds"}, "periodSeconds": 10}
         if kind == "DaemonSet":
             # Draining for five minutes would hold up each restart of a machine that nobody else uses.
             pod["terminationGracePeriodSeconds"] = 5

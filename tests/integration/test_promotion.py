@@ -95,7 +95,7 @@ class Company(ReleaseLab):
         name = book if book.endswith(".yml") else f"mlops.ack.{book}"
         return subprocess.Popen(
             [str(PLAYBOOK), "-i", str(inventory or self.inventory), name, *words],
-            env=ansible_environment(USER="alice"),
+            env=ansible_environment(USER="alice", ANSIBLE_REMOTE_TMP=str(self.folder / "tmp")),  # alice has no home
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -49,6 +49,7 @@ RUNS = {
     ),
     "design": Run("InvalidDesign", 2, CHECK, {"design": str(FIXTURES / "application.yaml")}),
     "design_check": Run("error(s) are left", 2, variables={"design": str(FIXTURES / "application.yaml")}),
+    "edge": Run("no hosts matched", words=CHECK),  # this inventory has no such site
     "promote": Run(
         "Write it into the inventory",
         words=CHECK,

@@ -141,6 +141,7 @@ FAILING: dict[str, dict[str, Any]] = {
         **SERVED,
         "image": "none",
         "predictors": [{"name": "stable", "model_version": "digits-v1"}],
+        "route": {"gateway": {"name": "contour", "namespace": "projectcontour"}},
         "steps": [STEP],
         "gate": {"name": "evaluate-serving"},
         "approval": {"gate": "evaluate-serving"},

@@ -110,6 +110,12 @@ class _Module(AnsibleModule):  # type: ignore[misc]
             kwargs["failure"] = _invalid(msg)
         super().fail_json(msg=msg, **kwargs)
 
+    def _return_formatted(self, kwargs: dict[str, Any]) -> None:
+        """Without the options, which Ansible would show at -vvv: a manifest or a chart's values are no secret options,
+        and may hold secrets. The other door does not show them either.
+        """
+        super()._return_formatted({"invocation": {}, **kwargs})
+
 
 def _invalid(message: str) -> dict[str, Any]:
     return Failure("InvalidOption", message).as_dict()

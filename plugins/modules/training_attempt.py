@@ -70,7 +70,9 @@ attempt:
   type: dict
   sample: {environment: shanghai, number: 2, is_new: true}
 attempts:
-  description: All attempts so far, as the record of the run has them.
+  description:
+    - All attempts so far, as the record of the run has them.
+    - In check mode C(started) and C(left) of what is new are the time of the check.
   returned: success
   type: list
   elements: dict

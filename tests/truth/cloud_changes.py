@@ -110,6 +110,17 @@ KUBECONFIGS = [
 ]
 
 
+AN_EDGE = {"mlops.ack.ack_cluster": {"name": "edges", "profile": "Edge", **NET, "wait_timeout": 300}}
+A_SITE = {"mlops.ack.ack_node_pool": {"cluster_name": "edges", "name": "plant", "type": "edge", "wait_timeout": 300}}
+OF_SITE = {"cluster_name": "edges", "dest": "{{ work }}/attach.sh"}
+SCRIPTS = [
+    Change("ack_attach_script", "fetch", {**OF_SITE, "node_pool": "plant"}, (AN_EDGE, A_SITE), ("new",)),
+    Change("ack_attach_script", "fetch another", {**OF_SITE, "node_pool": "plant", "arch": "arm64"}, (), ("new",)),
+    Change("ack_attach_script", "delete", {**OF_SITE, "state": "absent"}),
+    Change("ack_attach_script", "refuse a pool", {**OF_SITE, "node_pool": "plnt"}),
+]
+
+
 def bucket(what: str, before: tuple[Any, ...] = (), **options: Any) -> Change:
     return Change("oss_bucket", what, {"name": "t-bucket", **options}, before)
 
@@ -179,6 +190,17 @@ GATES = [
     Change("gate", "refuse a rule", {**BY_RULE, "policy": {"rule": "acuracy >= 0.95"}}),
 ]
 
+ATTEMPT = {"run_id": "r1", "environments": ["hangzhou", "shanghai"], **STORE}
+STUCK = {"environment": "hangzhou", "failure": {"code": "Unschedulable", "message": "no room"}}
+ATTEMPTS = [
+    Change("training_attempt", "begin", ATTEMPT),
+    Change("training_attempt", "go on elsewhere", {**ATTEMPT, "left": STUCK}),
+    Change(
+        "training_attempt", "refuse to leave for that", {**ATTEMPT, "left": {**STUCK, "failure": {"code": "JobFailed"}}}
+    ),
+    Change("training_attempt", "find nothing else", {**ATTEMPT, "left": {**STUCK, "environment": "shanghai"}}),
+]
+
 DESIGN = {"src": ["{{ work }}/design.yaml"], "fixed": "{{ work }}/fixed"}
 DESIGNS = [
     Change("design", "write a corrected copy", DESIGN, (file("design.yaml", "{{ design }}"),)),
@@ -186,4 +208,4 @@ DESIGNS = [
     Change("design", "refuse", {"src": ["{{ work }}/broken.yaml"]}, (file("broken.yaml", "kind: [\n"),)),
 ]
 
-CHANGES = [*CLUSTERS, *POOLS, *ADDONS, *KUBECONFIGS, *SYNCS, *BUCKETS, *GATES, *DESIGNS]
+CHANGES = [*CLUSTERS, *POOLS, *ADDONS, *KUBECONFIGS, *SCRIPTS, *SYNCS, *BUCKETS, *GATES, *ATTEMPTS, *DESIGNS]

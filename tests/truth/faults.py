@@ -14,7 +14,7 @@ from .page import table
 
 DONE = "done"
 FOR_EVER = None
-DEADLINE_S = 6
+DEADLINE_S = 5
 """wait_timeout of a row whose module has one, request_timeout of the others."""
 
 

@@ -52,6 +52,7 @@ INVENTED: dict[str, dict[str, tuple[str, ...]]] = {
         "size": ("node_pool.nodes",),
     },
     "ack_addon": {"new": ("addon.state", "addon.version", "addon.config")},
+    "ack_attach_script": {"new": ("attach_script.fetched",)},
     "ack_kubeconfig": {"new": ("kubeconfig.expiration",)},
     "helm_release": {"time": ("release.updated",)},
     "k8s_manifest": {
@@ -91,6 +92,7 @@ TIMES: dict[str, tuple[str, ...]] = {
     "gate": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
     "gate_decision": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
     "model_version": ("model_version.created",),
+    "training_attempt": ("attempts[].started", "attempts[].left"),
 }
 """module -> paths that tell when the task ran: in the check, when that ran."""
 

@@ -12,16 +12,17 @@ from tests.conftest import REPO
 MODULES = sorted(path.stem for path in (REPO / "plugins/modules").glob("*.py"))
 
 CS = ("ack_addon", "ack_addon_info", "ack_cluster", "ack_cluster_info", "ack_kubeconfig", "ack_node_pool")
-CS += ("ack_node_pool_info", "design")
+CS += ("ack_node_pool_info", "ack_attach_script", "design")
 OSS = ("dataset", "gate", "gate_decision", "gate_info", "model_version", "model_version_info", "oss_bucket")
 OSS += ("oss_bucket_info", "oss_object_info", "oss_sync", "tfjob", "tfserving", "tfserving_info", "tfserving_rollback")
-OSS += ("training_run", "training_run_info")
+OSS += ("training_attempt", "training_run", "training_run_info")
+OBSERVE = ("observability", "observability_info")
 LOCKED = ("ack_addon", "ack_cluster", "ack_node_pool", "dataset", "helm_release", "model_version", "tfjob", "tfserving")
 LOCKED += ("tfserving_rollback", "training_run")
 
 SECRETS: dict[str, set[str]] = {
-    "access_key_secret": {*CS, *OSS, "observability"},
-    "security_token": {*CS, *OSS, "observability"},
+    "access_key_secret": {*CS, *OSS, *OBSERVE},
+    "security_token": {*CS, *OSS, *OBSERVE},
     "lock.access_key_secret": {*LOCKED},
     "lock.security_token": {*LOCKED},
     "signing_key": {"gate", "gate_decision", "gate_info", "model_version_info"},
@@ -29,7 +30,7 @@ SECRETS: dict[str, set[str]] = {
     "approval.signing_key": {"tfserving"},
     "registry_password": {"helm_release"},
     "registry.password": {"model_version"},
-    "prometheus.headers": {"observability"},
+    "prometheus.headers": {*OBSERVE},
     "steps[].analysis.prometheus.headers": {"tfserving"},
 }
 """option -> the modules that have it. A value that the specs mark `no_log` and this lacks fails a test."""
@@ -126,6 +127,14 @@ FAILING: dict[str, dict[str, Any]] = {
         "sls_endpoint": "http://127.0.0.1:9",
         "wait_timeout": 3,
     },
+    "observability_info": {
+        **NAMED,
+        "traits": [{"type": "arms-metrics"}],
+        "prometheus": {"url": "http://127.0.0.1:9"},
+        "sls_endpoint": "http://127.0.0.1:9",
+    },
+    "ack_attach_script": {**CLUSTER, "node_pool": "plant", "dest": "{{ work }}/none.sh"},
+    "training_attempt": {"run_id": "r1", "environments": ["a"], "store": STORE},
     "oss_bucket": {"name": "t-none"},
     "oss_bucket_info": {"name": "t-none"},
     "oss_object_info": {"bucket": "t-none"},

@@ -24,7 +24,19 @@ from tests.integration.registry import finished_run
 from tests.integration.simulated import Simulator, running
 
 from .audit import own_user
-from .secret_tasks import FAILING, FURTHER, HERE, MAPPINGS, MODULES, RIGHT, SECRETS, door, secret_options, with_secrets
+from .secret_tasks import (
+    FAILING,
+    FURTHER,
+    HERE,
+    MAPPINGS,
+    MODULES,
+    OBSERVE,
+    RIGHT,
+    SECRETS,
+    door,
+    secret_options,
+    with_secrets,
+)
 from .watching import Watch
 
 pytestmark = pytest.mark.sandbox
@@ -238,4 +250,4 @@ def places(lab: Lab, module: str) -> dict[str, Any]:
         return {**key, "cs_endpoint": lab.cloud.cs_url.removeprefix("http://")}
     if module in HERE["oss"]:
         return {**key, "oss_endpoint": lab.cloud.oss_url}
-    return {**key} if module == "observability" else {}
+    return {**key} if module in OBSERVE else {}

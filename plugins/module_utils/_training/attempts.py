@@ -127,12 +127,16 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
         reason = why_left(given["failure"])
         if reason is None:
             raise _told_again(given["failure"])
-        left = {"event": "left", "environment": given["environment"], "reason": reason}
-        about = {"code": given["failure"].get("code"), "message": str(given["failure"].get("message"))[:1000]}
-        history = _written(store, run_id, history, {**left, **about}, check=check)
+        is_new = not _is_left(history, given["environment"])
+        if is_new:
+            left = {"event": "left", "environment": given["environment"], "reason": reason}
+            about = {"code": given["failure"].get("code"), "message": str(given["failure"].get("message"))[:1000]}
+            history = _written(store, run_id, history, {**left, **about}, check=check)
         step = next_step(environments, history)
         if step is None:
-            raise nowhere(run_id, history)
+            failure = nowhere(run_id, history)
+            failure.details["values"] = {"changed": is_new}
+            raise failure
     else:
         step = first_step(environments, history)
     if step.is_new:
@@ -140,6 +144,11 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
         started = {"event": "started", "environment": step.environment, "checkpoint": kept["n"] if kept else None}
         history = _written(store, run_id, history, started, check=check)
     return step, told(history)
+
+
+def _is_left(history: Sequence[Mapping[str, Any]], environment: str) -> bool:
+    """Whether the run is no longer there: the same words again change nothing."""
+    return bool(history) and (history[-1]["event"], history[-1]["environment"]) != ("started", environment)
 
 
 def _written(

@@ -84,7 +84,9 @@ def test_a_page_is_whole_and_loads_nothing(observed: dict[str, Any] | None) -> N
     ("observed", "told"),
     [
         pytest.param(NO_TRAITS, ["Metrics and logs are absent: it has no traits.", "91.5 % (counted)"], id="no traits"),
-        pytest.param(MEASURED, ["41.70", "2.13%", "1.2 ms", "0.4 ms", "88.8 %", "Logs arrive", "absent"], id="measured"),
+        pytest.param(
+            MEASURED, ["41.70", "2.13%", "1.2 ms", "0.4 ms", "88.8 %", "Logs arrive", "absent"], id="measured"
+        ),
         pytest.param(
             SILENT,
             ["Metrics are absent: PrometheusFailed: it did not answer.", "No line arrived in", "91.5 % (counted)"],

@@ -96,6 +96,13 @@ def test_attempts_are_on_record_with_what_they_began_from(store: FolderStore) ->
     ]
 
 
+def test_an_environment_is_left_once(store: FolderStore) -> None:
+    choose(store, options(), check=False)
+    for is_new in (True, False):
+        step, attempts = choose(store, options("a", code="Unreachable", message="No answer."), check=False)
+        assert (step, len(attempts)) == (Step("b", 2, is_new), 2)
+
+
 def test_check_mode_writes_nothing(store: FolderStore, tmp_path: Path) -> None:
     step, attempts = choose(store, options(), check=True)
     assert step == Step("a", 1, True) and len(attempts) == 1

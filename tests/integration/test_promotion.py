@@ -290,7 +290,7 @@ def test_a_promotion_in_steps_waits_for_a_person_and_is_undone_when_its_controll
 PAGE = Path(__file__).resolve().parents[2] / "docs/release.md"
 
 
-SHORTER = {"interval: 10s": "interval: 4s", "pause: 5s": "pause: 1s"}
+SHORTER = {"interval: 10s": "interval: 4s", "min_requests: 10": "min_requests: 3", "pause: 5s": "pause: 1s"}
 
 
 def test_the_plays_of_the_page_do_what_it_says(company: Company) -> None:

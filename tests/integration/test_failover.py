@@ -158,7 +158,7 @@ def closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-def play(tmp_path: Path, given: dict[str, Any]) -> subprocess.Popen[str]:
+def play(tmp_path: Path, given: dict[str, Any], *arguments: str) -> subprocess.Popen[str]:
     """The play of the page, with places of this test."""
     playbook, inventory = tmp_path / "train.yml", tmp_path / "hosts.yml"
     playbook.write_text(PLAY)
@@ -166,7 +166,7 @@ def play(tmp_path: Path, given: dict[str, Any]) -> subprocess.Popen[str]:
     inventory.write_text(yaml.safe_dump({"training": {"hosts": {"here": local}}}))
     (tmp_path / "vars.json").write_text(json.dumps(given))
     return subprocess.Popen(
-        [str(PLAYBOOK), "-i", str(inventory), str(playbook), "-e", f"@{tmp_path / 'vars.json'}"],
+        [str(PLAYBOOK), "-i", str(inventory), str(playbook), "-e", f"@{tmp_path / 'vars.json'}", *arguments],
         env=ansible_environment(),
         stdout=(tmp_path / "log.txt").open("w"),
         stderr=subprocess.STDOUT,
@@ -215,3 +215,20 @@ def test_a_run_goes_on_from_its_checkpoint_where_it_can(
     again = play(tmp_path, given)
     assert again.wait(300) == 0
     assert "changed=0" in (tmp_path / "log.txt").read_text().partition("PLAY RECAP")[2]
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+def test_a_run_that_can_be_trained_nowhere_says_why_of_each_place(
+    sandbox: dict[str, Any], bucket: oss2.Bucket, namespaces: list[str], tmp_path: Path, check: list[str]
+) -> None:
+    fill(bucket)
+    given = variables(sandbox, bucket, namespaces, tmp_path)
+    silent = given["training_environments"][0]
+    given["training_environments"] = [silent, {**silent, "name": "silent-too"}]
+    assert play(tmp_path, given, *check).wait(300) == 2
+    said = " ".join((tmp_path / "log.txt").read_text().split())
+    if not check:  # which puts nothing on record, and so knows the last one alone
+        assert "could be trained nowhere: silent (unreachable: " in said
+    assert "silent-too (unreachable: " in said
+    assert "begins with the first environment again" in said

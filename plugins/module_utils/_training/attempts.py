@@ -147,8 +147,11 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
 
 
 def _is_left(history: Sequence[Mapping[str, Any]], environment: str) -> bool:
-    """Whether the run is no longer there: the same words again change nothing."""
-    return bool(history) and (history[-1]["event"], history[-1]["environment"]) != ("started", environment)
+    """Whether the run is no longer there: the same words again change nothing. Pure."""
+    if not history:
+        return False
+    was_left, is_same = history[-1]["event"] == "left", history[-1]["environment"] == environment
+    return bool(was_left == is_same)
 
 
 def _written(

@@ -18,6 +18,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._training.attempts impor
     choose,
     first_step,
     next_step,
+    prefix,
     why_left,
 )
 
@@ -107,6 +108,15 @@ def test_check_mode_writes_nothing(store: FolderStore, tmp_path: Path) -> None:
     step, attempts = choose(store, options(), check=True)
     assert step == Step("a", 1, True) and len(attempts) == 1
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_check_mode_comes_to_an_end_whatever_is_on_record(store: FolderStore) -> None:
+    """It puts nothing on record, so that each answer has to lead further than the one before."""
+    choose(store, options(), check=False)
+    records.append(store, prefix("run-1"), {**left("a"), "time": "t"})
+    assert choose(store, options(), check=True)[0].environment == "b"
+    with pytest.raises(Failure, match="trained nowhere"):
+        choose(store, options("b", code="Unreachable", message="No answer."), check=True)
 
 
 def test_a_failure_that_is_no_reason_is_told_again(store: FolderStore) -> None:

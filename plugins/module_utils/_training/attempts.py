@@ -128,9 +128,12 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
         if reason is None:
             raise _told_again(given["failure"])
         is_new = not _is_left(history, given["environment"])
+        if is_new and not (history and history[-1]["event"] == "started"):
+            history = [*history, _started(store, run_id, given["environment"])]  # in check mode nothing is on record
         if is_new:
-            left = {"event": "left", "environment": given["environment"], "reason": reason}
-            about = {"code": given["failure"].get("code"), "message": str(given["failure"].get("message"))[:1000]}
+            left = {"schema": SCHEMA, "time": now(), "event": "left", "environment": given["environment"]}
+            message = str(given["failure"].get("message"))[:1000]
+            about = {"reason": reason, "code": given["failure"].get("code"), "message": message}
             history = _written(store, run_id, history, {**left, **about}, check=check)
         step = next_step(environments, history)
         if step is None:
@@ -140,9 +143,7 @@ def choose(store: Store, params: Mapping[str, Any], *, check: bool) -> tuple[Ste
     else:
         step = first_step(environments, history)
     if step.is_new:
-        kept = last(store, run_id)
-        started = {"event": "started", "environment": step.environment, "checkpoint": kept["n"] if kept else None}
-        history = _written(store, run_id, history, started, check=check)
+        history = _written(store, run_id, history, _started(store, run_id, step.environment), check=check)
     return step, told(history)
 
 
@@ -154,10 +155,15 @@ def _is_left(history: Sequence[Mapping[str, Any]], environment: str) -> bool:
     return bool(was_left == is_same)
 
 
+def _started(store: Store, run_id: str, environment: str) -> dict[str, Any]:
+    kept = last(store, run_id)
+    event = {"event": "started", "environment": environment, "checkpoint": kept["n"] if kept else None}
+    return {"schema": SCHEMA, "time": now(), **event}
+
+
 def _written(
-    store: Store, run_id: str, history: Sequence[Mapping[str, Any]], event: Mapping[str, Any], *, check: bool
+    store: Store, run_id: str, history: Sequence[Mapping[str, Any]], record: Mapping[str, Any], *, check: bool
 ) -> list[Mapping[str, Any]]:
-    record = {"schema": SCHEMA, "time": now(), **event}
     if not check:
         records.append(store, prefix(run_id), record)
     return [*history, record]

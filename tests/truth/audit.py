@@ -26,7 +26,7 @@ class User:
             *("--kubeconfig", sandbox["kubeconfigs"]["prod"], "--namespace", namespace),
         ]
         self._log = Path(sandbox["state"]) / "clusters/prod/log/audit.log"
-        self._begin = self._log.stat().st_size
+        self._begin = self._log.stat()
 
     def kubectl(self, *words: str) -> str:
         return subprocess.run([*self._kubectl, *words], check=True, capture_output=True, text=True, timeout=120).stdout
@@ -46,12 +46,15 @@ class User:
         return found
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        with self._log.open("rb") as file:
-            if self._log.stat().st_size >= self._begin:  # else it was begun anew meanwhile
-                file.seek(self._begin)
-            for line in file:
-                if self.name.encode() in line:
-                    yield json.loads(line)
+        """Also of a file that was full meanwhile, and got another name."""
+        files = [path for path in self._log.parent.glob("audit*.log") if path.stat().st_mtime >= self._begin.st_mtime]
+        for path in sorted(files, key=lambda path: path.stat().st_mtime):
+            with path.open("rb") as file:
+                if path.stat().st_ino == self._begin.st_ino:
+                    file.seek(self._begin.st_size)
+                for line in file:
+                    if self.name.encode() in line and line.endswith(b"\n"):
+                        yield json.loads(line)
 
 
 @contextmanager

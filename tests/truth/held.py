@@ -104,7 +104,7 @@ def _wrote(seen: Seen) -> str:
     files = seen.writes["files"]
     leaves = [path for path in files if not any(other.startswith(f"{path}/") for other in files)]
     told = [f"{each.partition(' ')[0].upper()} {each.partition(' ')[2]}" for each in seen.writes["service"]]
-    told += seen.writes["cluster"]
+    told += [write.partition("/")[0] for write in seen.writes["cluster"]]
     counted = [f"{word}{f' ({told.count(word)})' if told.count(word) > 1 else ''}" for word in dict.fromkeys(told)]
     counted += [f"{len(leaves)} file{'s' if len(leaves) > 1 else ''}"] if leaves else []
     return ", ".join(counted) or "-"

@@ -36,6 +36,8 @@ def measured(wish: Wish, server: Prometheus | None, sls: Sls | None, timeout_s: 
         absent["metrics"] = "no Prometheus is named (mlops_prometheus)"
     else:
         found["predictors"] = _told(absent, "metrics", lambda: _predictors(wish, _asker(server, timeout_s)))
+        if found["predictors"] == {}:
+            absent["metrics"] = f"{server.url} has no sample of it"
     found["logs"] = None
     if not wish.logging:
         absent["logs"] = f"it has no trait {LOGGING}"

@@ -85,3 +85,10 @@ def test_a_prometheus_that_does_not_answer_is_absence_and_no_failure(monkeypatch
     assert found["predictors"] is None
     assert found["absent"]["metrics"] == "PrometheusFailed: It did not answer."
     assert json.dumps(found)
+
+
+def test_a_prometheus_without_samples_of_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus, "query", lambda *asked, **more: {"result": []})
+    found = measured(given(METRICS), SERVER, None, 1)
+    assert found["predictors"] == {}
+    assert found["absent"]["metrics"] == "http://prometheus has no sample of it"

@@ -96,7 +96,7 @@ def _serving(served: Mapping[str, Any]) -> str:
     rows = [_predictor(each, numbers.get(each["name"]) or {}) for each in served["predictors"]]
     said = [_logs(observed["logs"])] if observed and observed["logs"] else []
     why = (observed or {"absent": {"metrics and logs": "it has no traits"}})["absent"]
-    said += [Html(f"{escape(part.capitalize())} are absent: {escape(text)}.") for part, text in why.items()]
+    said += [Html(f"{escape(part.capitalize())} are absent: {escape(text.rstrip('.'))}.") for part, text in why.items()]
     notes = "".join(f'<p class="soft">{_cell(each)}</p>' for each in said)
     where = f'<span class="soft"><code>{escape(served["url"])}</code></span>' if served.get("url") else ""
     return (

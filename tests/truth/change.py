@@ -69,7 +69,7 @@ def play(
     log: Path,
     audit: Audit | None = None,
     in_process: bool = True,
-    timeout_s: int = 900,
+    timeout_s: int = 1800,
 ) -> Views:
     """All rows in one run of ansible-playbook. `in_process` is the way of running; the first row of each module is
     checked the other way too. `folder` is watched. `defaults` are module_defaults by group.

@@ -190,6 +190,11 @@ TRAINING = [
         ),
         ("new",),
     ),
+    Change(
+        "training_run_info",
+        "fetch",
+        {"run_id": "one", "fetch": "{{ work }}/seen", "store": {"bucket": "{{ bucket }}"}},
+    ),
 ]
 
 

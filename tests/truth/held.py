@@ -13,8 +13,10 @@ from .change import NO_KEY, Change, Seen, Views, differing, steady
 from .invented import BY_WAY, INVENTED, LATER, TIMES
 from .page import table
 
-VARYING = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+(Z|\+\d\d:\d\d)|[0-9a-f]{8,64}")
-"""Ids, digests and times: each run has its own."""
+VARYING = re.compile(
+    r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+\d\d:\d\d)|t-truth-[0-9a-f]{6}|[0-9a-f]{8,64}|127\.0\.0\.1:\d+|/[^\s\"']*/work\b"
+)
+"""Times, names, ids and digests, ports, and the folder that is watched: each run has its own."""
 
 
 def hold(change: Change, steps: Mapping[str, Seen]) -> None:

@@ -92,7 +92,7 @@ TIMES: dict[str, tuple[str, ...]] = {
     "gate": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
     "gate_decision": ("gate.decided", "gate.decisions[].created", "diff.after.decisions.*.created"),
     "model_version": ("model_version.created",),
-    "training_attempt": ("attempts[].started", "attempts[].left"),
+    "training_attempt": ("attempts[].started", "attempts[].left", "failure.details.attempts[].left"),
 }
 """module -> paths that tell when the task ran: in the check, when that ran."""
 

@@ -18,8 +18,8 @@ from .sls import Sls
 
 ARRIVED, NOTHING = "arrived", "nothing yet"
 WAIT = Wait(frozenset({ARRIVED}), shortest_s=1.0, longest_s=5.0)
-# A line that was written just before the traits were made counts: a service that nobody asks writes none.
-LOOK_BACK_S = 3600
+# A line that was written before the traits were made counts: a service that nobody asks writes none for hours.
+LOOK_BACK_S = 24 * 3600
 
 
 class Prometheus(NamedTuple):

@@ -12,11 +12,13 @@ from typing import Any
 from .._core import prometheus
 from .._core.failure import Failure
 from . import queries
-from .arrival import LOOK_BACK_S, Prometheus, told
+from .arrival import Prometheus, told
 from .queries import PREDICTOR_LABEL
 from .render import job_label
 from .shape import LOGGING, METRICS, Logging, Wish
 from .sls import Sls
+
+RECENT_S = 3600  # older lines do not tell that logs arrive now
 
 Ask = Callable[[str, str], Any]
 """(PromQL, what it asks for) -> `data` of Prometheus's answer."""
@@ -116,6 +118,6 @@ def _tell_no_failures(found: Mapping[str, dict[str, float | None]]) -> None:
 
 def _logs(logging: Logging, sls: Sls) -> dict[str, Any]:
     now = int(time.time())
-    lines = sls.logs(logging.project, logging.logstore, now - LOOK_BACK_S, now + 60, 1)
+    lines = sls.logs(logging.project, logging.logstore, now - RECENT_S, now + 60, 1)
     place = {"project": logging.project, "logstore": logging.logstore}
     return {"arrive": bool(lines), **place, "newest": told(lines[0]) if lines else None}

@@ -63,8 +63,10 @@ class Edge:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def open(self) -> None:
         assert self._process.stdout
-        self.cloud = Simulator(folder, *re.findall(r"http://[0-9.:]+", self._process.stdout.readline()))
+        self.cloud = Simulator(self.folder, *re.findall(r"http://[0-9.:]+", self._process.stdout.readline()))
         self.golden = self._copy_version()
 
     def _copy_version(self) -> dict[str, Any]:
@@ -187,6 +189,7 @@ class Edge:
 def edge(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     made = Edge(tmp_path_factory.mktemp("edge"), sandbox)
     try:
+        made.open()
         yield made
     finally:
         made.close()

@@ -260,7 +260,7 @@ async def join(service: Service, token: str) -> Document:
         if kept is not None:
             break
     else:
-        raise ServiceError(403, "InvalidToken", "the token is unknown or was used")
+        raise ServiceError(403, "Forbidden", "the token is unknown or was used")
     pool_id = record["pool"]["nodepool_info"]["nodepool_id"]
     cluster = service.cluster_named(record["cluster_id"])
     node = _node(service, record, len(record["nodes"]), new_id("edge-", 16))

@@ -96,6 +96,17 @@ TIMES: dict[str, tuple[str, ...]] = {
 }
 """module -> paths that tell when the task ran: in the check, when that ran."""
 
+EACH_RUN = (
+    "*.metadata.uid",
+    "*.metadata.resourceVersion",
+    "job.conditions",
+    "job.seconds",
+    "run.conditions",
+    "serving.split.*",
+    "serving.predictors[].observed_percentage",
+)
+"""Paths at which two runs of the same differ, in whichever way they run: what was counted, and how long it took."""
+
 BY_WAY: dict[str, tuple[str, ...]] = {
     "gate": ("msg", "failure.hint", "failure.message", "failure.details.decide_command"),
 }

@@ -133,11 +133,11 @@ def _share(predictor: Mapping[str, Any], measured: float | None) -> Html:
     """What was measured over five minutes, else counted by requests of our own, drawn beside what is declared."""
     declared, counted = predictor["traffic_percentage"], predictor.get("observed_percentage")
     found = counted if measured is None else measured
-    bar = f'<i style="width:{_within(found)}%"></i>' if found is not None else ""
+    filled = f'<i style="width:{_within(found)}%"></i>' if found is not None else ""
     mark = f'<b style="left:{_within(declared)}%"></b>' if declared is not None else ""
     told = ABSENT if found is None else f"{found:.1f} %" + (" (counted)" if measured is None else "")
     wanted = ABSENT if declared is None else f"{declared:g} %"
-    return Html(f'<span class="share">{bar}{mark}</span>{told} <span class="soft">of {wanted}</span>')
+    return Html(f'<span class="share">{filled}{mark}</span>{told} <span class="soft">of {wanted}</span>')
 
 
 def _within(percentage: float) -> str:

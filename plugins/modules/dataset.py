@@ -49,10 +49,12 @@ options:
   namespace:
     description: Namespace of the volume, and of the job that loads.
     type: str
+    required: false
   volume:
     description:
       - "A Kubernetes volume source, for example C({persistentVolumeClaim: {claimName: training}})."
     type: dict
+    required: false
   image:
     description: Image of the job that loads. Any with C(python3) (3.7 or later); that of the training job will do.
     type: str

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +65,11 @@ class Simulator:
 
 
 @contextmanager
-def running(folder: Path, oss_host: str = "127.0.0.1", key: dict[str, str] = KEY) -> Iterator[Simulator]:
+def running(folder: Path, oss_host: str = "127.0.0.1", key: Mapping[str, str] | None = None) -> Iterator[Simulator]:
     """One that keeps its state in this folder, as long as the block lasts. `oss_host`: where pods reach it too. `key`:
-    the one that it accepts.
+    the one that it accepts, KEY when unset.
     """
-    (folder / "credentials.json").write_text(json.dumps(key))
+    (folder / "credentials.json").write_text(json.dumps(key or KEY))
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "simulator", "--state", str(folder / "state"), "--time-factor", "0.1"),

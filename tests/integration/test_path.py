@@ -118,7 +118,10 @@ def test_a_second_run_changes_nothing_and_sends_no_write(document: dict[str, Any
 
 
 def test_a_gate_without_decision_or_rule_stops_the_path_and_says_how_to_go_on() -> None:
-    done = play("serve", "--limit", "prod", "-e", json.dumps({"mlops_gates": {}, "serving_gate": "nobody-decided"}))
+    undecided = {"mlops_gates": {}, "serving_gate": "nobody-decided"}
+    assert play("serve", "--limit", "prod", "-e", json.dumps(undecided)).returncode == 0, "nothing changes"
+    other = {**undecided, "serving_resources": {"requests": {"cpu": "60m", "memory": "300Mi"}}}
+    done = play("serve", "--limit", "prod", "-e", json.dumps(other))
     assert done.returncode != 0
     assert "gate_status: pending" in done.stdout
     assert "mlops.ack.decide" in done.stdout

@@ -11,6 +11,8 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 
 MARGIN_S = 2.0
 """What the design gives a run beyond its deadline."""
+BUSY = 4
+"""How many times what a run without a fault took here the machine may take for itself."""
 
 
 class Ran(NamedTuple):

@@ -44,7 +44,7 @@ venv:
 quickstart: sandbox-up  ## Initialise, train, gate, save, serve in dev, gate, serve in prod; GATE=human asks you
 	@$(BIN)/ansible-playbook mlops.ack.quickstart -e status_name=quickstart
 	@cat build/quickstart.txt
-	@printf '%s\n' '' 'The same as JSON: build/quickstart.json' \
+	@printf '%s\n' '' 'The same as a page: build/quickstart.html, as JSON: build/quickstart.json' \
 	  'Next, with an account: cp -r inventories/prod my-inventory, edit it, and run' \
 	  '  ansible-playbook -i my-inventory mlops.ack.site      (README.md, "With a real account")'
 

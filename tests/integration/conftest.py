@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ STATE = Path(
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 RunTasks = Callable[..., list[dict[str, Any]]]
+Addon = Callable[[str, str], None]
 
 
 def ansible_environment(**more: str) -> dict[str, str]:
@@ -120,6 +122,29 @@ def sandbox() -> dict[str, Any]:
     facts["cs"] = {**facts["oss"], "cs_endpoint": facts["cs_endpoint"]}
     del facts["cs"]["oss_endpoint"]
     return facts
+
+
+@pytest.fixture(scope="session")
+def addon(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Addon:
+    """`addon(name, state)` brings an addon of ml-prod to a state through ACK's API; one process at a time."""
+    run = runner(tmp_path_factory.mktemp("addons"))
+
+    def put(name: str, state: str) -> None:
+        options = {**sandbox["cs"], "cluster_name": "ml-prod", "name": name, "state": state, "wait_timeout": 600}
+        with (STATE / "addons.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (result,) = run([{"mlops.ack.ack_addon": options}], timeout_s=900)
+        if result.get("failed"):
+            pytest.fail(f"{name} is not {state}: {result['msg']}")
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def observing(addon: Addon) -> None:
+    """The addons that scrape and that collect logs are in ml-prod."""
+    for name in ("arms-prometheus", "loongcollector"):
+        addon(name, "present")
 
 
 @pytest.fixture

@@ -34,14 +34,8 @@ def ask(sandbox: dict[str, Any], query: str) -> list[Any]:
 
 
 @pytest.fixture
-def observed(sandbox: dict[str, Any], run_tasks: RunTasks) -> Any:
+def observed(sandbox: dict[str, Any], observing: None, run_tasks: RunTasks) -> Any:
     """Options of a module that observes, in a cluster that has the addons; what was made is taken away afterwards."""
-    addons = [
-        {"mlops.ack.ack_addon": {**sandbox["cs"], "cluster_name": "ml-prod", "name": name, "wait_timeout": 900}}
-        for name in ("arms-prometheus", "loongcollector")
-    ]
-    for result in run_tasks(addons, timeout_s=1800):
-        ok(result)
     yield options(sandbox, traits=TRAITS, declared={"baseline": 90}, prometheus={"url": sandbox["prometheus"]["prod"]})
     (gone,) = run_tasks([{"mlops.ack.observability": options(sandbox, state="absent")}])
     ok(gone)

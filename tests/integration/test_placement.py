@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import RunTasks, runner
+from tests.integration.conftest import Addon, RunTasks
 from tests.integration.test_tfserving import Lab, lab, ok
 
 __all__ = ["lab"]
@@ -92,21 +92,6 @@ def test_bursting_needs_somewhere_to_go(lab: Lab, run_tasks: RunTasks) -> None:
     (refused,) = run_tasks([lab.task(lab.predictor("a", 1, burst={"to": "eci"}))])
     assert refused["failure"]["code"] == "NoVirtualNode"
     assert lab.writes() == 0
-
-
-Addon = Callable[[str, str], None]
-
-
-@pytest.fixture(scope="module")
-def addon(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Addon:
-    """Brings an addon to a state through ACK's API."""
-    run = runner(tmp_path_factory.mktemp("addons"))
-
-    def put(name: str, state: str) -> None:
-        options = {**sandbox["cs"], "cluster_name": f"ml-{CLUSTER}", "name": name, "state": state}
-        ok(run([{"mlops.ack.ack_addon": {**options, "wait_timeout": 600}}], timeout_s=900)[0])
-
-    return put
 
 
 @pytest.fixture(scope="module")

@@ -231,7 +231,7 @@ def test_a_bad_version_is_taken_back_under_load(
 
 
 def test_a_number_from_prometheus_takes_a_bad_version_back(
-    lab: ReleaseLab, run_tasks: RunTasks, sandbox: dict[str, Any]
+    lab: ReleaseLab, observing: None, run_tasks: RunTasks, sandbox: dict[str, Any]
 ) -> None:
     metadata = {"name": "digits", "namespace": lab.namespace, "annotations": {"arms.prometheus.io/discovery": "true"}}
     spec = {

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.conftest import RunTasks
 from tests.integration.site import Site, trained_model
-from tests.integration.test_tfserving import ok
 
 pytestmark = pytest.mark.sandbox
 
@@ -27,14 +25,8 @@ COLLECTIONS = "clusteraliyunpipelineconfigs"
 
 
 @pytest.fixture
-def site(sandbox: dict[str, Any], run_tasks: RunTasks, tmp_path: Path) -> Iterator[Site]:
+def site(sandbox: dict[str, Any], observing: None, tmp_path: Path) -> Iterator[Site]:
     """A path of its own: production is observed by resources, development has no addon and is logged by variables."""
-    addons = [
-        {"mlops.ack.ack_addon": {**sandbox["cs"], "cluster_name": "ml-prod", "name": name, "wait_timeout": 900}}
-        for name in ("arms-prometheus", "loongcollector")
-    ]
-    for result in run_tasks(addons, timeout_s=1800):
-        ok(result)
     name = f"t-traits-{uuid.uuid4().hex[:4]}"
     site = Site(name, tmp_path / name, trained_model(tmp_path / "model", sandbox), sandbox, time_factor=0.1)
     own = {

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.integration.conftest import namespace, run_tasks, sandbox
+from tests.integration.conftest import addon, namespace, observing, run_tasks, sandbox
 
-__all__ = ["namespace", "run_tasks", "sandbox"]
+__all__ = ["addon", "namespace", "observing", "run_tasks", "sandbox"]

@@ -46,6 +46,20 @@ def same_both_ways(change: Change, one: Any, two: Any) -> None:
     assert [path for path in wrong if not matches(path, allowed)] == [], wrong
 
 
+def hold_excuses(changes: Iterable[Change], views: Views) -> None:
+    """What is excused in `INVENTED` is really invented."""
+    for module, found in met(changes, views).items():
+        assert found == {path for paths in INVENTED.get(module, {}).values() for path in paths}, module
+
+
+def hold_forked(changes: Iterable[Change], views: Views, forked: Views) -> None:
+    for change in changes:
+        hold(change, forked[change.name])
+        for step in ("check", "run", "again"):
+            one, two = (steady(each[change.name][step].result) for each in (views, forked))
+            same_both_ways(change, one, two)
+
+
 def is_invented(change: Change, path: str, predicted: Any) -> bool:
     is_empty = predicted in (None, []) or (predicted == NO_KEY and path in LATER)
     return is_empty and matches(path, excused(change))

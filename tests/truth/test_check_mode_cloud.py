@@ -11,8 +11,7 @@ from tests.integration.simulated import Simulator, no_fault_is_left, running, si
 
 from .change import Change, Views, play
 from .cloud_changes import CHANGES
-from .held import draw, hold, met, same_both_ways, steady
-from .invented import INVENTED
+from .held import draw, hold, hold_excuses, hold_forked
 from .page import put
 
 __all__ = ["no_fault_is_left", "simulator"]
@@ -48,8 +47,7 @@ def test_what_is_predicted_is_what_is_done(views: Views, change: Change) -> None
 
 
 def test_what_is_excused_is_really_invented(views: Views) -> None:
-    for module, found in met(CHANGES, views).items():
-        assert found == {path for paths in INVENTED.get(module, {}).values() for path in paths}, module
+    hold_excuses(CHANGES, views)
 
 
 @pytest.mark.long
@@ -57,8 +55,4 @@ def test_forked_modules_come_to_the_same(views: Views, tmp_path: Path) -> None:
     (tmp_path / "simulator").mkdir()
     with running(tmp_path / "simulator") as another:
         forked = played(another, tmp_path, in_process=False)
-    for change in CHANGES:
-        hold(change, forked[change.name])
-        for step in ("check", "run", "again"):
-            one, two = (steady(each[change.name][step].result) for each in (views, forked))
-            same_both_ways(change, one, two)
+    hold_forked(CHANGES, views, forked)

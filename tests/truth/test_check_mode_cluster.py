@@ -21,8 +21,7 @@ from tests.integration.site import bucket_of
 from .audit import own_user
 from .change import Change, Views, play
 from .cluster_changes import CHANGES
-from .held import draw, hold, met, same_both_ways, steady
-from .invented import INVENTED
+from .held import draw, hold, hold_excuses, hold_forked
 from .page import put
 
 pytestmark = pytest.mark.sandbox
@@ -90,7 +89,7 @@ def fill(work: Path, bucket: oss2.Bucket, sandbox: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def views(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Views:
+def views(sandbox: dict[str, Any], observing: None, tmp_path_factory: pytest.TempPathFactory) -> Views:
     found = played(sandbox, tmp_path_factory.mktemp("fast"), in_process=True)
     put("check-mode", "cluster", draw(CHANGES, found))
     return found
@@ -102,15 +101,10 @@ def test_what_is_predicted_is_what_is_done(views: Views, change: Change) -> None
 
 
 def test_what_is_excused_is_really_invented(views: Views) -> None:
-    for module, found in met(CHANGES, views).items():
-        assert found == {path for paths in INVENTED.get(module, {}).values() for path in paths}, module
+    hold_excuses(CHANGES, views)
 
 
 @pytest.mark.long
 def test_forked_modules_come_to_the_same(sandbox: dict[str, Any], views: Views, tmp_path: Path) -> None:
     forked = played(sandbox, tmp_path, in_process=False)
-    for change in CHANGES:
-        hold(change, forked[change.name])
-        for step in ("check", "run", "again"):
-            one, two = (steady(each[change.name][step].result) for each in (views, forked))
-            same_both_ways(change, one, two)
+    hold_forked(CHANGES, views, forked)

@@ -28,3 +28,20 @@ def document(text: str | bytes) -> Any:
     if len(found) > 1:
         raise ValueError(f"one YAML document is expected, {len(found)} are there")
     return found[0] if found else None
+
+
+def current_context(kubeconfig: str | bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(cluster, user) of the context that a kubeconfig says is the current one. Raises ValueError where it has none."""
+    config = document(kubeconfig)
+    try:
+        context = _named(config, "contexts", config["current-context"])["context"]
+        return (
+            dict(_named(config, "clusters", context["cluster"])["cluster"]),
+            dict(_named(config, "users", context["user"])["user"]),
+        )
+    except (KeyError, TypeError, StopIteration) as error:
+        raise ValueError("no current context, or one without its cluster or user") from error
+
+
+def _named(config: Any, section: str, name: str) -> Any:
+    return next(each for each in config[section] if each["name"] == name)

@@ -7,17 +7,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import stat
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from .._core.context import Context
-from .._core.documents import document
+from .._core.documents import current_context
 from .._core.failure import Failure
-from .._core.files import draft
-from .._core.resource import Change, Plan, Resource, State
+from .._core.resource import Plan, State
+from .._core.secret_file import SecretFile, check_times
+from .._core.times import stamp
 from .kinds import Ref, kind_of
 
 ACCOUNT = kind_of("v1", "ServiceAccount")
@@ -32,32 +32,25 @@ class Cluster(Protocol):
     def trust(self) -> dict[str, Any]: ...
 
 
-def check_times(params: Mapping[str, Any]) -> None:
-    """Raises Failure `InvalidOption` for times that cannot be, or that would renew at every run."""
-    minutes, before = params["duration_minutes"], params["renew_before_minutes"]
-    if not SHORTEST_MIN <= minutes <= LONGEST_MIN:
-        raise Failure("InvalidOption", f"duration_minutes is {minutes}; allowed are {SHORTEST_MIN} to {LONGEST_MIN}.")
-    if not 0 <= before < minutes:
-        raise Failure(
-            "InvalidOption",
-            f"renew_before_minutes is {before}; allowed are 0 to {minutes - 1}, less than duration_minutes.",
-        )
+def check_validity(params: Mapping[str, Any]) -> None:
+    check_times(params, SHORTEST_MIN, LONGEST_MIN)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class AccountKubeconfig(Resource):
-    """Fields: path, expiration (RFC 3339, UTC), server, namespace, service_account. The token never leaves the file."""
+class AccountKubeconfig(SecretFile):
+    """Fields: path, expiration, server, namespace, service_account. No note: a token tells of itself."""
 
     kind = "kubeconfig"
+    told = "expiration"
 
     def __init__(
         self, cluster: Cluster, params: Mapping[str, Any], context: Context, now: Callable[[], datetime] = _now
     ) -> None:
+        super().__init__(Path(params["dest"]))
         self._cluster, self._params, self._context, self._now = cluster, params, context, now
-        self._path = Path(params["dest"])
         self._place = {**cluster.trust, **({"server": params["server"]} if params["server"] else {})}
         self._ref = Ref(ACCOUNT, params["namespace"], params["service_account"])
         self._uid = ""
@@ -84,33 +77,19 @@ class AccountKubeconfig(Resource):
         self._context.secrets.add(token)
         found = claims(token)
         if found.get("sub") != self._subject:
-            raise Failure(
-                "ForeignFile",
-                f"{self._path} is there already, and it is no kubeconfig of {self._subject}.",
-                resource=f"file/{self._path}",
-                hint="Choose another dest, or move the file away.",
-            )
+            raise self.foreign(f"it is no kubeconfig of {self._subject}")
         is_ours = place == self._place and (not self._uid or _uid(found) == self._uid)
-        return self._fields(_rfc3339(datetime.fromtimestamp(found["exp"], UTC)) if is_ours else "")
+        return self._fields(stamp(datetime.fromtimestamp(found["exp"], UTC)) if is_ours else "")
 
-    def plan(self, observed: State, desired: State) -> Plan:
-        old = (observed or {}).get("expiration") or None
-        if desired is None:
-            if observed is None:
-                return Plan("none", None)
-            return Plan("delete", None, (Change("path", str(self._path), None),))
-        if old:
-            left = datetime.fromisoformat(old) - self._now()
-            is_private = stat.S_IMODE(self._path.stat().st_mode) == 0o600
-            if left > timedelta(minutes=self._params["renew_before_minutes"]) and is_private:
-                return Plan("none", observed)
-        after = {**self._fields(""), "expiration": None}  # only the server knows
-        change = Change("expiration", old, f"in {self._params['duration_minutes']} minutes")
-        return Plan("update" if observed else "create", after, (change,))
+    def _serves(self, told: datetime) -> bool:
+        return told - self._now() > timedelta(minutes=self._params["renew_before_minutes"])
+
+    def _promise(self) -> str:
+        return f"in {self._params['duration_minutes']} minutes"
 
     def apply(self, plan: Plan) -> None:
         if plan.action == "delete":
-            self._path.unlink(missing_ok=True)
+            self.remove()
             return
         asked = {
             "apiVersion": "authentication.k8s.io/v1",
@@ -120,22 +99,12 @@ class AccountKubeconfig(Resource):
         answer = self._cluster.request("POST", f"{self._ref.path}/token", body=asked) or {}
         token = str(answer["status"]["token"])
         self._context.secrets.add(token)
-        with draft(self._path) as new:
-            new.write_text(json.dumps(self._content(token), indent=2) + "\n")  # JSON is YAML, and needs no library
-            new.replace(self._path)
+        self.write(json.dumps(self._content(token), indent=2) + "\n")  # JSON is YAML, and needs no library
 
-    def verify(self, plan: Plan, desired: State) -> State:
-        if plan.action == "none" or desired is None:
-            return super().verify(plan, desired)
-        after = self.observe()
-        if not after or not after["expiration"]:
-            raise Failure("NotApplied", f"{self._path} was written and is not there any more, or is another's.")
-        return after
-
-    def _fields(self, expiration: str) -> dict[str, Any]:
+    def _fields(self, told: str) -> dict[str, Any]:
         return {
             "path": str(self._path),
-            "expiration": expiration,
+            "expiration": told,
             "server": self._place["server"],
             "namespace": self._params["namespace"],
             "service_account": self._params["service_account"],
@@ -156,11 +125,9 @@ class AccountKubeconfig(Resource):
 def read(data: bytes) -> tuple[dict[str, Any], str]:
     """(cluster, token) of a kubeconfig's current context; empty where it is none, or has no token."""
     try:
-        config = document(data)
-        context = _named(config, "contexts", config["current-context"])["context"]
-        cluster = _named(config, "clusters", context["cluster"])["cluster"]
-        return dict(cluster), str(_named(config, "users", context["user"])["user"]["token"])
-    except (KeyError, TypeError, ValueError, StopIteration):
+        cluster, user = current_context(data)
+        return cluster, str(user["token"])
+    except (KeyError, ValueError):
         return {}, ""
 
 
@@ -176,11 +143,3 @@ def claims(token: str) -> dict[str, Any]:
 
 def _uid(found: Mapping[str, Any]) -> str:
     return str(((found.get("kubernetes.io") or {}).get("serviceaccount") or {}).get("uid") or "")
-
-
-def _named(config: Any, section: str, name: str) -> Any:
-    return next(each for each in config[section] if each["name"] == name)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

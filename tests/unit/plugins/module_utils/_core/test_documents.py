@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
 
-from ansible_collections.mlops.ack.plugins.module_utils._core.documents import document, documents
+from ansible_collections.mlops.ack.plugins.module_utils._core.documents import current_context, document, documents
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 
 
@@ -33,3 +34,15 @@ def test_a_python_without_the_library_is_named(monkeypatch: pytest.MonkeyPatch) 
         documents("a: 1")
     assert missing.value.code == "MissingLibrary"
     assert sys.executable in missing.value.message
+
+
+def test_a_kubeconfig_says_which_cluster_and_user_are_meant() -> None:
+    entry = {"clusters": [{"name": "c", "cluster": {"server": "s"}}], "users": [{"name": "u", "user": {"token": "t"}}]}
+    config = {"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}], **entry}
+    assert current_context(json.dumps(config)) == ({"server": "s"}, {"token": "t"})
+
+
+@pytest.mark.parametrize("config", ["", "[]", "current-context: x", "{current-context: x, contexts: [{name: y}]}"])
+def test_a_kubeconfig_without_a_current_context_is_a_value_error(config: str) -> None:
+    with pytest.raises(ValueError, match="no current context"):
+        current_context(config)

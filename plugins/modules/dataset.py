@@ -141,13 +141,14 @@ from ansible_collections.mlops.ack.plugins.module_utils._training.volume import 
 def run(params: Params, context: Context) -> Outcome:
     use_lock(params, context)
     loads = params["mode"] == "load"
+    deadline = Deadline(params["wait_timeout"], context.clock)
     dataset = Dataset(
-        connect(params, context) if loads else None,
+        connect(params, context).within(deadline) if loads else None,
         OssSource(params, context, **params["s3"]),
         open_store(params, context),
         place(params) if loads else None,
         params["name"],
-        Deadline(params["wait_timeout"], context.clock),
+        deadline,
         context,
         pin=params["digest"],
     )

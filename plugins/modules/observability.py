@@ -140,13 +140,14 @@ OPTIONS: Spec = {
 
 def run(params: Params, context: Context) -> Outcome:
     wanted = wish({**params, "traits": None if params["state"] == "absent" else params["traits"]})
+    deadline = Deadline(params["wait_timeout"], context.clock)
     resource = Observability(
-        connect(params, context),
+        connect(params, context).within(deadline),
         wanted,
         context,
         server=prometheus(params),
         sls=sls(params, context) if wanted.logging else None,
-        deadline=Deadline(params["wait_timeout"], context.clock) if params["wait"] else None,
+        deadline=deadline if params["wait"] else None,
         timeout_s=params["request_timeout"],
     )
     return reconcile(resource, None if params["state"] == "absent" else {}, context)

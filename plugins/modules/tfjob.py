@@ -351,7 +351,7 @@ def run(params: Params, context: Context) -> Outcome:
     limits = (params["unschedulable_timeout"], params["on_timeout"], params["unreachable_timeout"])
     patience = Patience(deadline, params["wait"], *limits)
     store = open_store(params, context) if params["store"] else None
-    client = connect(params, context)
+    client = connect(params, context).within(deadline, keeps_trying=False)
     wanted = wish(params, client)
     kept = checkpoints(params, client, store, wanted, context)
     retry = params["retry_failed"]

@@ -444,7 +444,9 @@ options:
     description: Who releases, for the record; the AWX user or the user of this machine when unset.
     type: str
   wait_timeout:
-    description: Seconds after which waiting ends. What O(steps) hold comes on top.
+    description:
+      - Seconds after which the release ends. What O(steps) hold comes on top.
+      - Where the previous weights have to be brought back then, that may take 10 seconds more.
     type: int
     default: 900
 extends_documentation_fragment:

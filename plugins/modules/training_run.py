@@ -180,8 +180,9 @@ def run(params: Params, context: Context) -> Outcome:
             f"store.path is {params['store']['path']}; pods cannot write into a folder of this machine.",
             hint="Set store.bucket.",
         )
+    deadline = Deadline(params["wait_timeout"], context.clock)
     collected = TrainingRun(
-        connect(params, context),
+        connect(params, context).within(deadline),
         open_store(params, context),
         place(params, image),
         Inputs(
@@ -194,7 +195,7 @@ def run(params: Params, context: Context) -> Outcome:
             params["attempts"],
         ),
         params["output_path"],
-        Deadline(params["wait_timeout"], context.clock),
+        deadline,
         context,
         pod_endpoint=params["pod_oss_endpoint"],
     )

@@ -327,9 +327,9 @@ def _named(kept: Any) -> str:
     return ""
 
 
-def bucket_of(options: dict[str, Any]) -> oss2.Bucket:
+def bucket_of(options: dict[str, Any], name: str = "ml-sandbox") -> oss2.Bucket:
     auth = oss2.AuthV4(options["access_key_id"], options["access_key_secret"])
-    return oss2.Bucket(auth, options["oss_endpoint"], "ml-sandbox", region=options["region"])
+    return oss2.Bucket(auth, options["oss_endpoint"], name, region=options["region"])
 
 
 def trained_model(folder: Path, sandbox: dict[str, Any]) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+from .cluster_changes import predictor
 from .page import table
 
 DONE = "done"
@@ -40,13 +41,15 @@ class Fault(NamedTuple):
     """How many calls pass before."""
     share: int = 1
     """How many request timeouts the run may take: a transfer of files is given ten."""
+    within_s: int = DEADLINE_S
+    """Its wait_timeout: what starts a pod needs more."""
 
     @property
     def limits(self) -> dict[str, int]:
-        """The options that end the run in DEADLINE_S. What hangs is only tried again where a request may take less."""
+        """The options that end the run in time. What hangs is only tried again where a request may take less."""
         if "wait_timeout" not in self.options:
             return {"request_timeout": max(1, DEADLINE_S // self.share)}
-        return {"wait_timeout": DEADLINE_S, **({"request_timeout": 2} if self.times is not FOR_EVER else {})}
+        return {"wait_timeout": self.within_s, **({"request_timeout": 2} if self.times is not FOR_EVER else {})}
 
     @property
     def deadline_s(self) -> int:
@@ -306,6 +309,48 @@ JOB = {
     "tf_replica_specs": {"Worker": {"replicas": 1, "template": {"spec": {"containers": [TRAINER]}}}},
     "wait_timeout": 60,
 }
+TRAIN = {
+    **JOB,
+    "state": "present",
+    "tf_replica_specs": {
+        "Worker": {"replicas": 1, "template": {"spec": {"containers": [{**TRAINER, "command": ["sleep", "8"]}]}}}
+    },
+}
+VOLUME = {"hostPath": {"path": "{volume}", "type": "DirectoryOrCreate"}}
+LOAD = {
+    **PLACE,
+    "name": "digits",
+    "s3": {"bucket": "{bucket}", "prefix": "data"},
+    "store": {"bucket": "{bucket}"},
+    "volume": VOLUME,
+    "image": "{training}",
+    "wait_timeout": 60,
+}
+OBSERVE = {
+    **PLACE,
+    "name": "{name}",
+    "traits": [{"type": "arms-metrics"}],
+    "wait": False,
+    "wait_timeout": 60,
+}
+
+
+def serve(hostname: str, *, number: int = 1) -> dict[str, Any]:
+    return {
+        **PLACE,
+        "name": "{name}",
+        "environment": "test",
+        "store": {"path": "{folder}/store"},
+        "image": "{serving}",
+        "predictors": [predictor("stable", number, 100)],
+        "route": {"gateway": {"name": "contour", "namespace": "projectcontour"}, "hostnames": [hostname]},
+        "verify": {"requests": 0},
+        "wait_timeout": 60,
+    }
+
+
+SERVES = (("tfserving", serve("{name}.test")),)
+MOVED = serve("{name}.moved.test")
 KUBE_TOLD = {
     "throttle": "Throttled",
     "http500": "ServerError",
@@ -392,6 +437,59 @@ KUBERNETES = [
     *(
         kube(k, "(POST|PATCH) .*/tfjobs", "write", "tfjob", DONE, "nothing to do", options=JOB)
         for k in ("throttle", "http500", "reset", "half")
+    ),
+    kube("hang", "GET .*/tfjobs/", "read", "tfjob", "WaitTimeout", "nothing to do", FOR_EVER, options=TRAIN, spared=3),
+    # A transfer's Job goes with its end, also with one that nobody could see.
+    *(
+        kube(k, "GET .*/jobs/", "read", "dataset", DONE, "nothing to do", 3, options=LOAD, within_s=60)
+        for k in ("throttle", "http503", "reset")
+    ),
+    kube("hang", "GET .*/jobs/", "read", "dataset", "Unreachable", "writes", FOR_EVER, options=LOAD, spared=2),
+    # A release moves its route only to what has been seen to serve.
+    *(
+        kube(k, "GET .*/httproutes", "read", "tfserving", DONE, "nothing to do", options=MOVED, before=SERVES)
+        for k in ("http500", "reset", "half")
+    ),
+    *(
+        kube(k, "PATCH .*/httproutes", "write", "tfserving", DONE, "nothing to do", options=MOVED, before=SERVES)
+        for k in ("throttle", "http503", "half")
+    ),
+    kube(
+        "hang",
+        "PATCH .*/httproutes.*force=true$",
+        "write",
+        "tfserving",
+        "Unreachable",
+        "writes",
+        FOR_EVER,
+        options=MOVED,
+        before=SERVES,
+    ),
+    kube(
+        "hang",
+        "GET .*/deployments/",
+        "read",
+        "tfserving",
+        "WaitTimeout",
+        "writes",
+        FOR_EVER,
+        options=serve("{name}.test", number=2),
+        before=SERVES,
+        spared=3,
+    ),
+    *(
+        kube(k, "PATCH .*/podmonitors", "write", "observability", DONE, "nothing to do", options=OBSERVE)
+        for k in ("http500", "reset", "half")
+    ),
+    kube(
+        "hang",
+        "PATCH .*/podmonitors.*force=true$",
+        "write",
+        "observability",
+        "Unreachable",
+        "writes",
+        FOR_EVER,
+        options=OBSERVE,
     ),
     # helm writes by itself; its records are read by us.
     *(kube(k, "GET .*/secrets", "read", "helm_release", DONE, "nothing to do", options=RELEASE) for k in PASSING),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import uuid
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.integration.registry import finished_run, own_registry
 from tests.integration.simulated import running
 from tests.integration.site import bucket_of
 
+from . import versions
 from .audit import own_user
 from .change import Change, Views, play
 from .cluster_changes import CHANGES
@@ -68,22 +68,7 @@ def fill(work: Path, bucket: oss2.Bucket, sandbox: dict[str, Any]) -> None:
     """Runs to make versions of, versions to serve, and data to train on."""
     for run_id, model in MODELS.items():
         finished_run(open_store({"store": {"path": str(work / "store")}}, Context()), run_id, model)
-    for number in (1, 2):
-        record = {
-            "schema": "mlops.ack/version/v1",
-            "name": "digits",
-            "version": number,
-            "image": sandbox["images"]["busybox"],
-            "model_digest": f"sha256:{number:064x}",
-            "golden": {
-                "request": {"instances": [{"image": [0.0]}]},
-                "expected": {"predictions": [{"digit": number}]},
-                "tolerance": 0.001,
-            },
-        }
-        place = work / f"serving-store/models/digits/versions/{number}/version.json"
-        place.parent.mkdir(parents=True)
-        place.write_text(json.dumps(record))
+    versions.save(work / "serving-store", sandbox["images"]["busybox"])
     bucket.create_bucket("private")
     bucket.put_object("data/train/part-00.csv", b"0,1,2\n" * 500)
 

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import oss2
 import pytest
 
+from tests.integration.site import bucket_of
+
+from . import versions
 from .audit import User, own_user
 from .faults import APPLY, DONE, KUBERNETES, Fault, draw
 from .misbehaving import BUSY, MARGIN_S, filled, run
@@ -22,6 +26,7 @@ CHART = {
     "Chart.yaml": "{apiVersion: v2, name: greeter, version: 1.0.0}",
     "templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\ndata: {a: b}\n",
 }
+NEEDS_OSS = ("dataset",)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,9 @@ def namespace() -> str:
 
 
 @pytest.fixture(scope="module")
-def user(sandbox: dict[str, Any], namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+def user(
+    sandbox: dict[str, Any], observing: None, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[User]:
     with own_user(sandbox, namespace, tmp_path_factory.mktemp("user")) as found:
         yield found
 
@@ -39,6 +46,18 @@ def user(sandbox: dict[str, Any], namespace: str, tmp_path_factory: pytest.TempP
 def proxy(user: User, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     with misbehaving(str(user.kubeconfig), tmp_path_factory.mktemp("proxy")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def bucket(sandbox: dict[str, Any], namespace: str) -> Iterator[str]:
+    """One with data to train on."""
+    found = bucket_of(sandbox["oss"], namespace)
+    found.create_bucket("private")
+    found.put_object("data/train/part-00.csv", b"0,1,2\n" * 500)
+    yield namespace
+    for each in oss2.ObjectIterator(found):
+        found.delete_object(each.key)
+    found.delete_bucket()
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +83,7 @@ def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
     proxy: Proxy,
     sandbox: dict[str, Any],
     namespace: str,
+    bucket: str,
     cost_s: float,
     seen: list[Fault],
     fault: Fault,
@@ -76,13 +96,20 @@ def test_a_fault_ends_as_it_should_and_the_next_run_goes_on(
         "name": f"t-{uuid.uuid4().hex[:8]}",
         "namespace": namespace,
         "folder": str(tmp_path),
-        "busybox": sandbox["images"]["busybox"],
+        "bucket": bucket,
+        "volume": f"/var/lib/mlops-tests/{namespace}/{tmp_path.name}",
+        **{image: sandbox["images"][image] for image in ("busybox", "serving", "training")},
         "helm": str(Path(sandbox["bin"]) / "helm"),
     }
-    place = {"kubeconfig": str(proxy.kubeconfig)}
+    versions.save(tmp_path / "store", sandbox["images"]["busybox"])
+
+    def wished(module: str, options: dict[str, Any]) -> dict[str, Any]:
+        oss = sandbox["oss"] if module in NEEDS_OSS else {}
+        return {"kubeconfig": str(proxy.kubeconfig), **oss, **filled(options, names)}
+
     for module, options in fault.before:
-        assert run(module, {**place, **filled(options, names)}).outcome == DONE
-    wish = {**place, **filled(fault.options, names)}
+        assert run(module, wished(module, options)).outcome == DONE
+    wish = wished(fault.module, fault.options)
     proxy.fault(Rule(fault.kind, fault.call, fault.times, fault.spared))
     hit = run(fault.module, {**wish, **fault.limits})
     met = list(proxy.met)

@@ -46,19 +46,21 @@ class KubeClient:
         self.context = context
         self._timeout_s = request_timeout_s
         self._limit: Deadline | None = None
+        self._keeps_trying = False
         self._answered: list[bool] = []  # shared by bounded copies
         self._configuration = configuration
         self._pool = ApiClient(configuration=configuration).rest_client.pool_manager
         self._discovered: dict[tuple[str, str], Kind] = {}
         self.host: str = configuration.host.rstrip("/")
 
-    def within(self, deadline: Deadline) -> KubeClient:
-        """The same client, whose calls are tried until `deadline` (and never more than a second after it).
+    def within(self, deadline: Deadline, *, keeps_trying: bool = True) -> KubeClient:
+        """The same client, whose calls end with `deadline` (and never more than a second after it).
 
-        Where the API has answered before and is away now, they are tried again until then: it may come back.
+        Where the API has answered before and is away now, they are tried again until then: it may come back. Not
+        `keeps_trying`: for a caller who has a patience of its own; a call ends after the request timeout.
         """
         bounded = copy.copy(self)
-        bounded._limit = deadline
+        bounded._limit, bounded._keeps_trying = deadline, keeps_trying
         return bounded
 
     # -- objects ---------------------------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ class KubeClient:
                 raise _failure(method, path, status, headers, data, again)
             return json.loads(data) if data else {}
 
-        may_come_back = self._limit is not None and self._answered
+        may_come_back = self._keeps_trying and self._answered
         return call(attempt, deadline, self.context, tries=MANY if may_come_back else TRIES)
 
     def text(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> str:
@@ -250,7 +252,7 @@ class KubeClient:
 
     def _deadline(self) -> Deadline:
         seconds = self._timeout_s if self._limit is None else max(1.0, self._limit.remaining)
-        return Deadline(seconds, self.context.clock)
+        return Deadline(seconds if self._keeps_trying else min(seconds, self._timeout_s), self.context.clock)
 
     def _send(
         self,

@@ -48,7 +48,11 @@ def _samples(wish: Wish, server: Prometheus, deadline: Deadline, context: Contex
 
     def look() -> Seen:
         data = prometheus.query(
-            server.url, server.headers, f"count({up} == 1)", timeout_s, what=f"how many targets {job} has"
+            server.url,
+            server.headers,
+            f"count({up} == 1)",
+            min(timeout_s, max(1.0, deadline.remaining)),
+            what=f"how many targets {job} has",
         )
         targets = int(float(data["result"][0]["value"][1])) if data["result"] else 0
         return Seen(ARRIVED if targets else NOTHING, f"{targets} targets", targets)
@@ -69,7 +73,7 @@ def _samples(wish: Wish, server: Prometheus, deadline: Deadline, context: Contex
 def _line(wish: Wish, logging: Logging, sls: Sls, deadline: Deadline, context: Context) -> dict[str, Any]:
     def look() -> Seen:
         now = int(time.time())
-        lines = sls.logs(logging.project, logging.logstore, now - LOOK_BACK_S, now + 60)
+        lines = sls.logs(logging.project, logging.logstore, now - LOOK_BACK_S, now + 60, deadline=deadline)
         return Seen(ARRIVED if lines else NOTHING, f"in {logging.project}/{logging.logstore}", lines)
 
     try:

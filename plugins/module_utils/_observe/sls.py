@@ -23,6 +23,7 @@ from ansible.module_utils.urls import open_url
 
 from .._core.credentials import Credentials
 from .._core.failure import Failure
+from .._core.wait import Deadline
 
 MOST_BYTES = 4_000_000
 ABSENT = ("ProjectNotExist", "LogStoreNotExist", "IndexConfigNotExist")
@@ -38,27 +39,38 @@ class Sls:
         self._endpoint = endpoint if "://" in endpoint else f"https://{endpoint}"
         self._credentials, self._timeout_s = credentials, timeout_s
 
-    def logs(self, project: str, logstore: str, start: int, end: int, number: int = 3) -> list[dict[str, Any]]:
-        """The newest lines of [start, end), seconds since 1970; none where project or logstore is not there yet.
+    def logs(
+        self,
+        project: str,
+        logstore: str,
+        start: int,
+        end: int,
+        number: int = 3,
+        *,
+        deadline: Deadline | None = None,
+    ) -> list[dict[str, Any]]:
+        """The newest lines of [start, end), seconds since 1970; none where project or logstore is not there yet. Ends
+        with the request timeout, and never more than a second after `deadline`.
 
         Raises Failure with the service's code.
         """
         query = {"type": "log", "from": str(start), "to": str(end), "line": str(number), "reverse": "true"}
+        timeout_s = min(self._timeout_s, max(1.0, deadline.remaining)) if deadline else self._timeout_s
         try:
-            answer = self._get(project, f"/logstores/{quote(logstore)}", query)
+            answer = self._get(project, f"/logstores/{quote(logstore)}", query, timeout_s)
         except Failure as failure:
             if failure.code in ABSENT:
                 return []
             raise
         return [dict(line) for line in answer]
 
-    def _get(self, project: str, path: str, query: Mapping[str, str]) -> Any:
+    def _get(self, project: str, path: str, query: Mapping[str, str], timeout_s: float) -> Any:
         address = urlsplit(self._endpoint)
         host = f"{project}.{address.netloc}"
         place = address.netloc if _is_ip(address.hostname or "") else host
         url = f"{address.scheme}://{place}{path}?{urlencode(sorted(query.items()))}"
         try:
-            with open_url(url, headers=self._headers(host, path, query), timeout=self._timeout_s) as answer:
+            with open_url(url, headers=self._headers(host, path, query), timeout=timeout_s) as answer:
                 return json.loads(answer.read(MOST_BYTES))
         except urllib.error.HTTPError as error:
             raise _refused(error, project) from error

@@ -20,14 +20,20 @@ from .routes import Object
 REPLICAS_MANAGER = "mlops.ack.replicas"
 
 
+GRACE_S = 10.0
+"""What bringing the previous weights back may take after the deadline of a release."""
+
+
 class KubeCluster:
-    """`deadline` ends what is asked of predictors; writes have the client's own limit each, so that the previous
-    weights can be brought back after it.
-    """
+    """`deadline` ends every call."""
 
     def __init__(self, client: KubeClient, namespace: str, context: Context, deadline: Deadline | None) -> None:
-        self._client, self._namespace, self._context = client, namespace, context
-        self._bounded = client.within(deadline) if deadline else client
+        self._unbounded, self._namespace, self._context = client, namespace, context
+        self._client = client.within(deadline, keeps_trying=False) if deadline else client
+        self._patient = client.within(deadline) if deadline else client
+
+    def with_grace(self) -> KubeCluster:
+        return KubeCluster(self._unbounded, self._namespace, self._context, Deadline(GRACE_S, self._context.clock))
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> list[Object]:
         return self._client.list(kind, namespace, labels=labels)
@@ -38,10 +44,10 @@ class KubeCluster:
     def service(
         self, namespace: str, name: str, port: int | str, path: str, *, method: str = "GET", body: Any = None
     ) -> tuple[int, str]:
-        return self._bounded.service(namespace, name, port, path, method=method, body=body)
+        return self._patient.service(namespace, name, port, path, method=method, body=body)
 
     def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]:
-        return self._bounded.pod(namespace, name, port, path)
+        return self._patient.pod(namespace, name, port, path)
 
     def plan(self, manifests: Sequence[Object]) -> Sequence[ObjectPlan]:
         return plan_objects(self._client, manifests, self._namespace)
@@ -64,4 +70,4 @@ class KubeCluster:
 
     def wait_ready(self, refs: Sequence[Ref], deadline: Deadline) -> None:
         if refs:
-            wait_ready(self._client.within(deadline), refs, deadline, self._context)
+            wait_ready(self._unbounded.within(deadline), refs, deadline, self._context)

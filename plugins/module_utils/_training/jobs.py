@@ -26,6 +26,7 @@ REQUESTS = "/mnt/requests"
 WRITING = ("load", "snap")
 LABELS = {"app.kubernetes.io/managed-by": "mlops.ack"}
 FILES_PER_SECRET = 4000  # about 200 bytes each when compressed; a Secret holds 1 MiB
+SPARE_S = 30  # a Job that nobody watches any more ends by itself this long after the deadline
 KEPT_S = 600  # a Job of a run that was killed removes itself, and its Secret, after this
 
 Object = dict[str, Any]
@@ -83,11 +84,24 @@ def run(cluster: Cluster, place: Place, work: Transfer, deadline: Deadline, cont
         for secret in secrets(place, work, made):
             cluster.create(Ref(SECRET, place.namespace, secret["metadata"]["name"]), secret)
         cluster.merge(ref, {"spec": {"suspend": False}})
-        return _follow(cluster, ref, deadline, context)
-    finally:
-        cluster.delete(ref)
-        for number in range(len(_parts(work))):
-            cluster.delete(Ref(SECRET, place.namespace, f"{work.name}-{number}"))
+        events = _follow(cluster, ref, deadline, context)
+    except Failure as failure:
+        try:
+            _discard(cluster, ref, work)
+        except Failure as left:
+            failure.hint = f"{failure.hint} {ref} may be there still; it ends by itself: {left.message}".strip()
+        raise
+    except BaseException:
+        _discard(cluster, ref, work)
+        raise
+    _discard(cluster, ref, work)
+    return events
+
+
+def _discard(cluster: Cluster, ref: Ref, work: Transfer) -> None:
+    cluster.delete(ref)
+    for number in range(len(_parts(work))):
+        cluster.delete(Ref(SECRET, ref.namespace, f"{work.name}-{number}"))
 
 
 def clear(cluster: Cluster, place: Place, name: str, deadline: Deadline, context: Context) -> None:
@@ -138,7 +152,7 @@ def manifest(place: Place, work: Transfer, deadline: Deadline) -> Object:
         "spec": {
             "suspend": True,
             "backoffLimit": 0,  # the program itself tries again what may heal
-            "activeDeadlineSeconds": max(1, int(deadline.remaining)),
+            "activeDeadlineSeconds": int(deadline.remaining) + SPARE_S,
             "ttlSecondsAfterFinished": KEPT_S,
             "template": {"metadata": {"labels": LABELS}, "spec": pod},
         },

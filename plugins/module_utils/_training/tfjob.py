@@ -183,23 +183,31 @@ class TrainingJob(Resource):
         except Failure as failure:
             if failure.code == "Unreachable":
                 raise
-            watch.collect()
-            self._save(watch)
-            live = self._find()
-            is_over = live is None or state(live) in TERMINAL
-            if not is_over and failure.code != "JobSuspended":
-                failure = self._give_up(failure, watch)
-                if self._checkpoints:
-                    self._checkpoints.keep_last()
-            elif live and state(live) == "failed":
-                failure.hint += " Then set retry_failed to try the same job again."
-            if live:
-                failure.details["job"] = summary(live, watch.pods.values(), self._log_keys(watch.logs))
+            try:
+                failure = self._conclude(failure, watch)
+            except Failure as lost:
+                failure.hint = f"{failure.hint} What is left of the job could not be seen to: {lost.message}".strip()
             raise failure from None
         watch.collect()
         self._save(watch)
         job: Mapping[str, Any] = seen.value
         return job
+
+    def _conclude(self, failure: Failure, watch: Watch) -> Failure:
+        """Keeps the logs of a job that came to no good end, and sees to it that it does not go on unwatched."""
+        watch.collect()
+        self._save(watch)
+        live = self._find()
+        is_over = live is None or state(live) in TERMINAL
+        if not is_over and failure.code != "JobSuspended":
+            failure = self._give_up(failure, watch)
+            if self._checkpoints:
+                self._checkpoints.keep_last()
+        elif live and state(live) == "failed":
+            failure.hint += " Then set retry_failed to try the same job again."
+        if live:
+            failure.details["job"] = summary(live, watch.pods.values(), self._log_keys(watch.logs))
+        return failure
 
     def _look_of(self, watch: Watch) -> Callable[[], Seen]:
         """A look that keeps checkpoints, and outlives an API server that is away for a while."""

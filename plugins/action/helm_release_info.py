@@ -4,6 +4,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.mlops.ack.plugins.plugin_utils._in_process import ActionModule
+from ansible_collections.mlops.ack.plugins.plugin_utils._in_process import load
 
-__all__ = ["ActionModule"]
+ActionModule = load(__name__)

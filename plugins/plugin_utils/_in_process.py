@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs any module of this collection in the worker's own process, where nothing forbids it.
 
-The cloud SDKs are imported here, at the top: Ansible loads this class once in the parent process, and every forked
-worker shares what it imported. The same import inside a task would be paid by each task.
+A module and its SDK are imported by `load`, and no others: Ansible loads an action's class once in the parent process,
+and every forked worker shares what was imported there, and takes the longer to fork the more that is.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import importlib
 import math
 import multiprocessing
 import os
-import pkgutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from ansible.context import CLIARGS
@@ -27,11 +27,36 @@ from ansible.utils.display import Display
 
 from ansible_collections.mlops.ack.plugins import modules
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context, Reply
+from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module
+from ansible_collections.mlops.ack.plugins.plugin_utils._keeper import Keeper
 
 display = Display()
 
-for _found in pkgutil.iter_modules(modules.__path__):
-    importlib.import_module(f"{modules.__name__}.{_found.name}")
+
+def load(action: str) -> type[ActionModule]:
+    """The class for the action plugin of this full name."""
+    if _needs_keeper(_module(action)):
+        _keeper()
+    return ActionModule
+
+
+def _module(action: str) -> Module:
+    found: Module = importlib.import_module(f"{modules.__name__}.{action.rpartition('.')[2]}").MODULE
+    return found
+
+
+def _needs_keeper(module: Module) -> bool:
+    return "kubeconfig" in module.spec
+
+
+@cache
+def _keeper() -> Keeper | None:
+    """Started in the parent, so that all its workers share it; None where this machine cannot have it."""
+    try:
+        return Keeper()
+    except (AttributeError, OSError):
+        importlib.import_module("kubernetes.client")  # each worker opens its own connections then
+        return None
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -53,12 +78,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 wrap_async=self._task.async_val,
             )
             return {**result, **forked}
-        module = importlib.import_module(f"{modules.__name__}.{name}").MODULE
+        module = _module(name)
+        keeper = _keeper() if _needs_keeper(module) else None
         host = task_vars.get("inventory_hostname", "")
         context = Context(
             check=self._task.check_mode,
             progress=lambda text: display.display(f"  [{host}] {text}"),
             prompter=_Terminal() if _HAS_PERSON else None,
+            connections=keeper.open if keeper else None,
             variables={**{key: task_vars[key] for key in _LAUNCHER if key in task_vars}, "playbook": _playbook()},
         )
         return {**result, **module.in_process(self._task.args, context)}

@@ -215,3 +215,17 @@ def test_info_reads_by_labels_and_by_name(run, manifest, namespace, sandbox):
     assert [item["metadata"]["name"] for item in listed["resources"]] == ["one"]
     assert named["resources"][0]["data"] == {"a": "1"} and missing["resources"] == []
     assert unknown["failure"]["code"] == "UnknownKind" and "ConfigMap" in unknown["msg"]
+
+
+def test_no_file_with_a_key_is_left(
+    run: Callable[..., list[Task]], manifest: Callable[..., Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    (made,) = run(manifest(config("one", a="1")))
+    assert made["changed"]
+    deadline = time.monotonic() + 10
+    while list(place.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)  # the connection keeper ends after the run
+    assert list(place.iterdir()) == []

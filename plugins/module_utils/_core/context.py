@@ -52,7 +52,8 @@ def _silent(text: str) -> None:
 class Context:
     """check: write nothing. progress: a line for a person, at once. prompter: a person, or None. variables: the
     launcher's own words about who started this (`awx_job_id`, `awx_user_name`, `playbook`, ...). lock: held while
-    something is written.
+    something is written. connections: opens the connection of a kubeconfig and a context, where others keep it open
+    between tasks.
     """
 
     check: bool = False
@@ -61,5 +62,6 @@ class Context:
     prompter: Prompter | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     lock: Lock | None = None
+    connections: Callable[[str | None, str | None], Any] | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

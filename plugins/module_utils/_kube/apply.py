@@ -5,18 +5,17 @@
     plans = plan_objects(client, manifests, namespace)      # reads and dry runs; writes nothing
     live = apply_objects(client, plans, context)            # writes what the plans say; returns the objects
 
-An object that already is as wished costs one GET. One that may differ costs a dry run more, and its plan holds exactly
-what the server says it would change, so that neither check mode nor the run guesses.
+An object that already is as wished costs a GET, or a part of a page. One that may differ costs a dry run more, and its
+plan holds exactly what the server says it would change, so that neither check mode nor the run guesses.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 from .._core.context import Context
 from .._core.failure import Failure
@@ -26,6 +25,7 @@ from .._core.wait import Deadline, Seen, Wait, until
 from . import waits
 from .kinds import Kind, Ref, defined_by, kind_of, require
 from .order import DEFINITION, rank
+from .read import read_all, together
 from .shape import Object, agrees, changes_between, content, owned_through, prepare, secrets_of, visible
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -34,10 +34,6 @@ OWNER = "mlops.ack/owner"
 NAMESPACE, SCALER = kind_of("v1", "Namespace"), kind_of("autoscaling/v2", "HorizontalPodAutoscaler")
 
 DEFINITION_TIMEOUT_S = 60.0
-AT_ONCE = 4
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Client(waits.Client, Protocol):
@@ -48,6 +44,7 @@ class Client(waits.Client, Protocol):
     def ref(self, manifest: Mapping[str, Any], namespace: str | None = None) -> Ref: ...
     def learn(self, kinds: Iterable[Kind]) -> None: ...
     def serves(self, kind: Kind) -> bool: ...
+    def page(self, kind: Kind, namespace: str | None, limit: int) -> tuple[list[Object], bool]: ...
     def apply(self, ref: Ref, manifest: Mapping[str, Any], *, dry_run: bool = False, force: bool = True) -> Object: ...
     def delete(self, ref: Ref, *, propagation: str = "Background", grace_s: int | None = None) -> None: ...
 
@@ -90,7 +87,7 @@ def plan_objects(
     """
     wanted = _addressed(client, manifests, namespace, owner)
     order = sorted(wanted, key=lambda ref: rank(ref.kind))
-    live = dict(zip(order, together(client.get, order), strict=True))
+    live = read_all(client, order)
     leaving = {ref for ref in order if (live[ref] or {"metadata": {}})["metadata"].get("deletionTimestamp")}
     new_places = {ref.name for ref in order if ref.kind == NAMESPACE and (live[ref] is None or ref in leaving)}
     new_kinds = {
@@ -128,11 +125,12 @@ def plan_objects(
 def plan_deletes(client: Client, refs: Iterable[Ref]) -> list[ObjectPlan]:
     """Deletions of those that exist, in the order in which they are to be done."""
     order = sorted(refs, key=lambda ref: -rank(ref.kind))
+    found = read_all(client, order)
     return [
         ObjectPlan(ref, "none", {}, None, None)
-        if live is None
+        if (live := found[ref]) is None
         else ObjectPlan(ref, "delete", {}, live, None, (Change(str(ref), "present", None),))
-        for ref, live in zip(order, together(client.get, order), strict=True)
+        for ref in order
     ]
 
 
@@ -303,14 +301,3 @@ def _await_definitions(client: Client, plans: Sequence[ObjectPlan], deadline: De
         return Seen("waiting", f"not served yet: {', '.join(missing)}") if missing else Seen("served")
 
     until(Wait(success=frozenset({"served"}), shortest_s=0.1), look, deadline, context, what="new kinds")
-
-
-def together(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """`function` of each item, a few at a time (each thread has to open its own connection), results in order. The
-    first exception is raised when all have ended.
-    """
-    listed = list(items)
-    if len(listed) < 2:
-        return [function(item) for item in listed]
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return list(pool.map(function, listed))

@@ -4,31 +4,19 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-try:
-    import urllib3
-    from kubernetes.client import ApiClient, Configuration
-    from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigLoader, load_kube_config
-
-    MISSING = ""
-except ImportError as error:  # said when a client is made, by name of interpreter and package
-    MISSING = str(error)
-
 from .._core.context import Context
-from .._core.documents import document
 from .._core.failure import Failure
-from .._core.preflight import need
 from .._core.retry import TRIES, call
 from .._core.spelling import nearest
 from .._core.wait import Deadline
+from .connection import Answer, Broken, Connection, open_direct
 from .kinds import KNOWN, Kind, Ref, kind_of, require
 from .shape import FIELD_MANAGER, Object
 
@@ -42,16 +30,15 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,app
 class KubeClient:
     """One cluster. Every call has a deadline; reads and server-side applies are tried again where that is safe."""
 
-    def __init__(self, configuration: Any, context: Context, request_timeout_s: float) -> None:
+    def __init__(self, connection: Connection, context: Context, request_timeout_s: float) -> None:
         self.context = context
         self._timeout_s = request_timeout_s
         self._limit: Deadline | None = None
         self._keeps_trying = False
         self._answered: list[bool] = []  # shared by bounded copies
-        self._configuration = configuration
-        self._pool = ApiClient(configuration=configuration).rest_client.pool_manager
+        self._connection = connection
         self._discovered: dict[tuple[str, str], Kind] = {}
-        self.host: str = configuration.host.rstrip("/")
+        self.host = connection.host
 
     def within(self, deadline: Deadline, *, keeps_trying: bool = True) -> KubeClient:
         """The same client, whose calls end with `deadline` (and never more than a second after it).
@@ -73,15 +60,7 @@ class KubeClient:
     @property
     def trust(self) -> dict[str, Any]:
         """The `cluster` of a kubeconfig: where the API is, and how it is known to be the right one."""
-        found: dict[str, Any] = {"server": self.host}
-        if self._configuration.ssl_ca_cert:
-            authority = Path(self._configuration.ssl_ca_cert).read_bytes()
-            found["certificate-authority-data"] = base64.b64encode(authority).decode()
-        if not self._configuration.verify_ssl:
-            found["insecure-skip-tls-verify"] = True
-        if name := getattr(self._configuration, "tls_server_name", None):
-            found["tls-server-name"] = name
-        return found
+        return self._connection.trust
 
     def serves(self, kind: Kind) -> bool:
         """Whether the cluster answers for this kind now."""
@@ -124,6 +103,11 @@ class KubeClient:
         """The object, or None."""
         return self.request("GET", ref.path, missing_ok=True)
 
+    def page(self, kind: Kind, namespace: str | None, limit: int) -> tuple[list[Object], bool]:
+        """(the first `limit` objects by name, whether these are all)."""
+        page = self.request("GET", kind.path(namespace), query={"limit": str(limit)}, missing_ok=True)
+        return _items(kind, page or {}), not ((page or {}).get("metadata") or {}).get("continue")
+
     def list(
         self,
         kind: Kind,
@@ -148,7 +132,7 @@ class KubeClient:
             page = self.request("GET", kind.path(namespace), query=query, missing_ok=True, accept=accept)
             if page is None:
                 return found
-            found += [{**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in page.get("items") or []]
+            found += _items(kind, page)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return found
@@ -265,67 +249,39 @@ class KubeClient:
         accept: str = "application/json, */*",
         *,
         safe: bool = False,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": accept}
-        for auth in self._configuration.auth_settings().values():
-            if auth["in"] == "header" and auth["value"]:
-                headers[auth["key"]] = auth["value"]
-                self.context.secrets.add(str(auth["value"]).rpartition(" ")[2])
-        data = None
+    ) -> Answer:
+        target = f"{path}?{urlencode(query)}" if query else path
+        headers, data = {"Accept": accept}, None
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = content_type
         total = max(0.05, min(self._timeout_s, deadline.remaining))
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=data,
-                headers=headers,
-                retries=False,
-                timeout=urllib3.Timeout(total=total, connect=min(total, 10.0)),
-            )
-        except urllib3.exceptions.HTTPError as error:
+            answer = self._connection.send(method, target, headers, data, total)
+        except Broken as broken:
             raise Failure(
                 "Unreachable",
-                f"The Kubernetes API at {self.host} did not answer {method} {path}: {error}.",
+                f"The Kubernetes API at {self.host} did not answer {method} {path}: {broken}.",
                 hint="Is the cluster running, and is this its kubeconfig?",
                 retryable=safe or method == "GET",
-            ) from error
+            ) from broken
+        finally:
+            for secret in tuple(self._connection.secrets):
+                self.context.secrets.add(secret)
         self._answered[:] = [True]
-        return answer.status, answer.headers, answer.data
+        return answer
+
+
+def _items(kind: Kind, page: Mapping[str, Any]) -> list[Object]:
+    """A list's items with what they leave out."""
+    return [{**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in page.get("items") or []]
 
 
 def connect(params: Mapping[str, Any], context: Context) -> KubeClient:
     """A client from the KUBE options. Raises Failure `MissingLibrary`, `InvalidKubeconfig`."""
-    need("kubernetes", MISSING)
-    configuration = type.__call__(Configuration)
-    try:
-        _read(params.get("kubeconfig") or KUBE_CONFIG_DEFAULT_LOCATION, params.get("context"), configuration)
-    except Exception as error:  # the loader raises its own, yaml's and OS errors
-        raise Failure(
-            "InvalidKubeconfig",
-            f"Cannot use the kubeconfig {params.get('kubeconfig') or '~/.kube/config'}: {error}.",
-            hint="Set kubeconfig to a readable file (mlops.ack.ack_kubeconfig writes one).",
-        ) from error
-    if not configuration.verify_ssl:  # the kubeconfig says so; a warning at each request adds nothing
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return KubeClient(configuration, context, float(params.get("request_timeout") or 60))
-
-
-def _read(paths: str, context: str | None, configuration: Any) -> None:
-    """What one kubeconfig, or several that are merged, says. The library reads each with YAML's Python parser, which
-    takes longer over the certificates of a file than all of the rest of a task; so one file is read here.
-    """
-    path = Path(paths).expanduser()
-    if not path.is_file():
-        load_kube_config(paths, context, configuration, persist_config=False)
-        return
-    loader = KubeConfigLoader(
-        document(path.read_bytes()), active_context=context, config_base_path=str(path.absolute().parent)
-    )
-    loader.load_and_set(configuration)
+    opened = context.connections or open_direct
+    connection = opened(params.get("kubeconfig"), params.get("context"))
+    return KubeClient(connection, context, float(params.get("request_timeout") or 60))
 
 
 _CODES: Mapping[int, str] = {

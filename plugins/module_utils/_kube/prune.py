@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from .apply import MANAGED_BY, OWNER, Client, together
+from .apply import MANAGED_BY, OWNER, Client
 from .kinds import KNOWN, Kind, Ref
+from .read import together
 
 _KINDS = frozenset(
     {

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .._kube.apply import together
 from .._kube.kinds import Kind, Ref, kind_of
 from .._kube.placement import RESOURCE_POLICY
+from .._kube.read import together
 from .._kube.waits import READY, rule_for
 from .predictor import MODEL, MODEL_DIGEST, MODEL_IMAGE, MODEL_VERSION, OWNER, PREDICTOR, REVISION, owner
 from .routes import HTTP_ROUTE, INGRESS, VIRTUAL_SERVICE, Backend, backends

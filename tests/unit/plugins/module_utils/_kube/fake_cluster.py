@@ -34,13 +34,16 @@ def context(**options: Any) -> Context:
 
 
 class FakeCluster:
-    """`writes` lists what was really written. `refuse` may raise for an object. Lists are replaced as a whole."""
+    """`writes` lists what was really written, `reads` the objects and pages that were asked for. `refuse` may raise for
+    an object. Lists are replaced as a whole.
+    """
 
     def __init__(self, *objects: Object, refuse: Callable[[Ref], None] = lambda ref: None, **options: Any) -> None:
         self.context = context(**options)
         self.kinds: dict[tuple[str, str], Kind] = {}
         self.writes: list[str] = []
         self.reads: list[str] = []
+        self.may_list = True
         self.log: dict[str, str] = {}
         self.refuse = refuse
         self.objects: dict[Ref, Object] = {}
@@ -86,6 +89,13 @@ class FakeCluster:
             and namespace in (None, ref.namespace)
             and wanted.items() <= (item["metadata"].get("labels") or {}).items()
         ]
+
+    def page(self, kind: Kind, namespace: str | None, limit: int) -> tuple[list[Object], bool]:
+        self.reads.append(f"{kind.kind}s of {namespace}")
+        if self.may_list:
+            found = sorted(self.list(kind, namespace), key=lambda item: item["metadata"]["name"])
+            return found[:limit], len(found) <= limit
+        raise Failure("Forbidden", "You may not list.")
 
     def logs(
         self, namespace: str, pod: str, container: str = "", *, tail: int | None = 20, previous: bool = False

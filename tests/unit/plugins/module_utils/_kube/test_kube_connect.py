@@ -35,8 +35,8 @@ def write(folder: Path, name: str, config: Any) -> str:
 def connected(kubeconfig: str | None, context: str | None = None) -> tuple[str, str]:
     """(host, credentials) of the client."""
     made = client.connect({"kubeconfig": kubeconfig, "context": context}, Context())
-    (auth,) = made._configuration.auth_settings().values()
-    return made.host, auth["value"]
+    (value,) = made._connection._credentials().values()
+    return made.host, value
 
 
 @pytest.mark.parametrize(("context", "name"), [(None, "one"), ("two", "two")])

@@ -35,7 +35,7 @@ display = Display()
 
 def load(action: str) -> type[ActionModule]:
     """The class for the action plugin of this full name."""
-    if _needs_keeper(_module(action)):
+    if {"kubeconfig", "cs_endpoint"} & _module(action).spec.keys():  # who asks ACK will ask a cluster next
         _keeper()
     return ActionModule
 
@@ -43,10 +43,6 @@ def load(action: str) -> type[ActionModule]:
 def _module(action: str) -> Module:
     found: Module = importlib.import_module(f"{modules.__name__}.{action.rpartition('.')[2]}").MODULE
     return found
-
-
-def _needs_keeper(module: Module) -> bool:
-    return "kubeconfig" in module.spec
 
 
 @cache
@@ -79,7 +75,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
             return {**result, **forked}
         module = _module(name)
-        keeper = _keeper() if _needs_keeper(module) else None
+        keeper = _keeper() if "kubeconfig" in module.spec else None
         host = task_vars.get("inventory_hostname", "")
         context = Context(
             check=self._task.check_mode,

@@ -12,6 +12,8 @@ One question is one stream of its own: a line of JSON and the request's body, an
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -127,6 +129,8 @@ def _absolute(kubeconfig: str | None) -> str | None:
 def serve(number: int) -> None:
     """Answers until nobody is left who could ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ImportError):  # told where a connection is opened
+        importlib.import_module("kubernetes.client")
     holder = Holder()
     with socket.socket(fileno=number) as channel:
         while True:

@@ -322,8 +322,8 @@ def _failure(method: str, path: str, status: int, headers: Mapping[str, str], da
         if status == at and text.search(message):
             code, retryable = narrower, again
     details: Object = {"status": status}
-    if headers.get("Retry-After", "").isdigit():
-        details["retry_after_s"] = int(headers["Retry-After"])
+    if headers.get("retry-after", "").isdigit():
+        details["retry_after_s"] = int(headers["retry-after"])
     return Failure(
         code,
         f"{method} {path}: {str(message).strip().rstrip('.') or status}.",

@@ -23,6 +23,8 @@ CONNECT_S = 10.0
 
 
 class Answer(NamedTuple):
+    """headers: by their names in lower case, as HTTP/2 and some proxies write them."""
+
     status: int
     headers: Mapping[str, str]
     data: bytes
@@ -78,7 +80,7 @@ class Direct:
             )
         except urllib3.exceptions.HTTPError as error:
             raise Broken(str(error)) from error
-        return Answer(answer.status, answer.headers, answer.data)
+        return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
 
     def _credentials(self) -> dict[str, str]:
         """Asked at each call: a token that ends soon is renewed."""

@@ -46,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         data = json.dumps(told).encode()
         self.send_response(401 if self.path == "/refuse" else 200)
         self.send_header("Content-Length", str(len(data)))
+        self.send_header("Retry-After", "7")
         self.end_headers()
         self.wfile.write(data)
 
@@ -91,6 +92,7 @@ def write(folder: Path, api: Api, **user: str) -> str:
 
 def asked(connection: Connection, target: str = "/version", body: bytes | None = None) -> dict[str, str]:
     answer = connection.send("PATCH" if body else "GET", target, {"Accept": "application/json"}, body, 20)
+    assert answer.headers["retry-after"] == "7"
     return {"status": str(answer.status), **json.loads(answer.data)}
 
 

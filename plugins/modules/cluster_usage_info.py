@@ -33,7 +33,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Who uses the cluster
   mlops.ack.cluster_usage_info:
-    kubeconfig: ~/.kube/mlops-prod
+    kubeconfig: ~/.kube/config
   register: usage
 
 - name: Is there a GPU for the next training

@@ -16,8 +16,9 @@ def documents(text: str | bytes) -> list[Any]:
     except ImportError as error:
         need("PyYAML", str(error))
         raise
+    data = text.encode() if isinstance(text, str) else text  # its C parser takes no subclass of str, as Ansible's are
     try:
-        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return list(yaml.load_all(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

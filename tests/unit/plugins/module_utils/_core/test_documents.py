@@ -17,6 +17,15 @@ def test_every_document_of_a_stream_is_read() -> None:
     assert document("") is None
 
 
+def test_text_that_ansible_has_tagged_is_text() -> None:
+    class Tagged(str):
+        """What a template gives where the module runs in Ansible's own process."""
+
+        __slots__ = ()
+
+    assert documents(Tagged("a: é")) == [{"a": "é"}]
+
+
 @pytest.mark.parametrize("text", ["a: [", "a: b: c", "!!python/object:os.system {}"])
 def test_what_is_no_yaml_is_a_value_error_with_the_place(text: str) -> None:
     with pytest.raises(ValueError, match=r"line \d, column \d"):

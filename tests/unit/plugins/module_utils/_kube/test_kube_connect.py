@@ -13,6 +13,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.wait import Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._kube import client
+from tests.unit.plugins.module_utils._kube.fake_cluster import FakeClock
 
 CONFIG: dict[str, Any] = {
     "apiVersion": "v1",
@@ -84,19 +85,6 @@ def test_what_is_none_is_refused_and_named(tmp_path: Path, text: str | None, tol
     assert told in str(refused.value)
 
 
-class Clock:
-    """Time passes where somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.mark.parametrize(
     ("keeps_trying", "most_s", "least_s"), [(True, 300, 250), (False, 25, 1)], ids=["keeps trying", "gives up"]
 )
@@ -105,7 +93,7 @@ def test_an_api_that_was_there_and_is_away_is_asked_as_long_as_the_caller_wants(
 ) -> None:
     config = copy.deepcopy(CONFIG)
     config["clusters"][0]["cluster"] = {"server": "http://127.0.0.1:1"}
-    clock = Clock()
+    clock = FakeClock()
     context = Context(clock=clock, sleep=clock.sleep)
     made = client.connect({"kubeconfig": write(tmp_path, "config", config), "context": None}, context)
     made._answered[:] = [True]

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -48,11 +48,12 @@ def _module(action: str) -> Module:
 @cache
 def _keeper() -> Keeper | None:
     """Started in the parent, so that all its workers share it; None where this machine cannot have it."""
-    try:
-        return Keeper()
-    except (AttributeError, OSError):
+    if CLIARGS:  # an import alone starts no process
+        with suppress(AttributeError, OSError):
+            return Keeper()
+    with suppress(ImportError):
         importlib.import_module("kubernetes.client")  # each worker opens its own connections then
-        return None
+    return None
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

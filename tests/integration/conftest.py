@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import COLLECTIONS
+from tests.conftest import CACHE, COLLECTIONS
 
 STATE = Path(
     os.environ.get("MLOPS_ACK_STATE")
@@ -131,7 +131,7 @@ def addon(sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
     def put(name: str, state: str) -> None:
         options = {**sandbox["cs"], "cluster_name": "ml-prod", "name": name, "state": state, "wait_timeout": 600}
-        with (STATE / "addons.lock").open("a") as lock:
+        with (CACHE / "addons.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             (result,) = run([{"mlops.ack.ack_addon": options}], timeout_s=900)
         if result.get("failed"):

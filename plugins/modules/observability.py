@@ -52,7 +52,7 @@ options:
         description: Milliseconds that a request waits for its batch; 100 when unset.
         type: float
   wait_timeout:
-    description: Seconds within which something has to arrive.
+    description: Seconds after which the run ends, and within which something has to arrive.
     type: int
     default: 180
 extends_documentation_fragment:

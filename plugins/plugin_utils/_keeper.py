@@ -43,7 +43,7 @@ ROOT = str(Path(__file__).parents[5])
 
 
 class Gone(Exception):
-    """The keeper does not answer."""
+    """There is no keeper any more: the question was not taken."""
 
 
 class Keeper:
@@ -66,24 +66,27 @@ class Keeper:
         """A connection over the keeper, else one of this process. Raises as `open_direct`."""
         try:
             return Kept(self, kubeconfig, context)
-        except Gone:
+        except (Gone, Broken):
             return open_direct(kubeconfig, context)
 
     def ask(self, question: Mapping[str, Any], body: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
-        """(its line, what follows). Raises Gone."""
+        """(its line, what follows). Raises Gone, Broken, and the Failure that the keeper met."""
         ours, theirs = socket.socketpair()
-        try:
-            with ours:
-                with theirs:
+        with ours:
+            with theirs:
+                try:
                     socket.send_fds(self._channel, [b"?"], [theirs.fileno()])
+                except OSError as error:
+                    raise Gone(str(error)) from error
+            try:
                 ours.settimeout(timeout_s)
                 ours.sendall(json.dumps({**question, "length": len(body)}).encode() + b"\n" + body)
                 answer = b"".join(iter(lambda: ours.recv(1 << 18), b""))
-        except OSError as error:
-            raise Gone(str(error)) from error
+            except OSError as error:
+                raise Broken(f"the connection keeper did not answer: {error}") from error
         line, newline, data = answer.partition(b"\n")
         if not newline:
-            raise Gone("it closed the stream")
+            raise Broken("the connection keeper ended before it answered")
         told: dict[str, Any] = json.loads(line)
         if "failure" in told:
             raise Failure(**told["failure"])
@@ -91,10 +94,11 @@ class Keeper:
 
 
 class Kept:
-    """A connection that the keeper holds."""
+    """A connection that the keeper holds; one of this process where there is no keeper any more."""
 
     def __init__(self, keeper: Keeper, kubeconfig: str | None, context: str | None) -> None:
         self._keeper = keeper
+        self._own: Direct | None = None
         self._which = {"kubeconfig": _absolute(kubeconfig), "context": context}
         told, _nothing = keeper.ask(self._which, b"", OPEN_S)
         self.host: str = told["host"]
@@ -104,12 +108,20 @@ class Kept:
     def send(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Answer:
+        if self._own is None:
+            try:
+                return self._over_keeper(method, target, headers, body, timeout_s)
+            except Gone:
+                self._own = open_direct(self._which["kubeconfig"], self._which["context"])
+                self._own.secrets = self.secrets
+        return self._own.send(method, target, headers, body, timeout_s)
+
+    def _over_keeper(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float
+    ) -> Answer:
         call = {"method": method, "target": target, "headers": dict(headers), "timeout_s": timeout_s}
         question = {**self._which, "call": call, "has_body": body is not None}
-        try:
-            told, data = self._keeper.ask(question, body or b"", timeout_s + MARGIN_S)
-        except Gone as gone:
-            raise Broken(f"the connection keeper did not answer ({gone})") from gone
+        told, data = self._keeper.ask(question, body or b"", timeout_s + MARGIN_S)
         self.secrets.update(told["secrets"])
         if "broken" in told:
             raise Broken(told["broken"])
@@ -159,7 +171,7 @@ class Holder:
         try:
             connection = self._connection(question["kubeconfig"], question["context"])
         except Failure as failure:
-            return {"failure": {"code": failure.code, "message": failure.message, "hint": failure.hint}}, b""
+            return {"failure": failure.as_dict()}, b""
         if "call" not in question:
             return {"host": connection.host, "trust": connection.trust, "secrets": sorted(connection.secrets)}, b""
         try:

@@ -43,6 +43,8 @@ class Fault(NamedTuple):
     """How many request timeouts the run may take: a transfer of files is given ten."""
     within_s: int = DEADLINE_S
     """Its wait_timeout: what starts a pod needs more."""
+    grace_s: int = 0
+    """What putting things right may take beside: nobody waits for a job any more, and it must not go on."""
 
     @property
     def limits(self) -> dict[str, int]:
@@ -54,7 +56,7 @@ class Fault(NamedTuple):
     @property
     def deadline_s(self) -> int:
         """Seconds after which it must be over."""
-        return self.limits.get("wait_timeout") or self.limits["request_timeout"] * self.share
+        return (self.limits.get("wait_timeout") or self.limits["request_timeout"] * self.share) + self.grace_s
 
     @property
     def name(self) -> str:
@@ -313,7 +315,7 @@ TRAIN = {
     **JOB,
     "state": "present",
     "tf_replica_specs": {
-        "Worker": {"replicas": 1, "template": {"spec": {"containers": [{**TRAINER, "command": ["sleep", "8"]}]}}}
+        "Worker": {"replicas": 1, "template": {"spec": {"containers": [{**TRAINER, "command": ["sleep", "18"]}]}}}
     },
 }
 VOLUME = {"hostPath": {"path": "{volume}", "type": "DirectoryOrCreate"}}
@@ -438,7 +440,18 @@ KUBERNETES = [
         kube(k, "(POST|PATCH) .*/tfjobs", "write", "tfjob", DONE, "nothing to do", options=JOB)
         for k in ("throttle", "http500", "reset", "half")
     ),
-    kube("hang", "GET .*/tfjobs/", "read", "tfjob", "WaitTimeout", "nothing to do", FOR_EVER, options=TRAIN, spared=3),
+    kube(
+        "hang",
+        "GET .*/tfjobs/",
+        "read",
+        "tfjob",
+        "WaitTimeout",
+        "nothing to do",
+        FOR_EVER,
+        options=TRAIN,
+        spared=3,
+        grace_s=10,
+    ),
     # A transfer's Job goes with its end, also with one that nobody could see.
     *(
         kube(k, "GET .*/jobs/", "read", "dataset", DONE, "nothing to do", 3, options=LOAD, within_s=60)

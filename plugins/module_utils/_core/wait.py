@@ -13,6 +13,8 @@ from .context import Context
 from .failure import Failure
 
 SAY_EACH_S = 10.0
+GRACE_S = 10.0
+"""What putting things right may take when a deadline is over: previous weights back, a job that must not go on."""
 
 
 class Deadline:
@@ -27,6 +29,10 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left, never below zero."""
         return max(0.0, self._end - self._clock())
+
+    def extend(self, seconds: float) -> None:
+        """At least so many seconds are left from now on, for whoever holds this deadline."""
+        self._end = max(self._end, self._clock() + seconds)
 
     @property
     def is_over(self) -> bool:

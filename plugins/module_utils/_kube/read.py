@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from .._core.failure import Failure
 from .kinds import Kind, Ref, kind_of
-
-Object = dict[str, Any]
+from .shape import Object
 
 AT_ONCE = 4
 PAGE_FROM = 5

@@ -20,20 +20,13 @@ from .routes import Object
 REPLICAS_MANAGER = "mlops.ack.replicas"
 
 
-GRACE_S = 10.0
-"""What bringing the previous weights back may take after the deadline of a release."""
-
-
 class KubeCluster:
     """`deadline` ends every call."""
 
     def __init__(self, client: KubeClient, namespace: str, context: Context, deadline: Deadline | None) -> None:
-        self._unbounded, self._namespace, self._context = client, namespace, context
+        self._namespace, self._context = namespace, context
         self._client = client.within(deadline, keeps_trying=False) if deadline else client
         self._patient = client.within(deadline) if deadline else client
-
-    def with_grace(self) -> KubeCluster:
-        return KubeCluster(self._unbounded, self._namespace, self._context, Deadline(GRACE_S, self._context.clock))
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> list[Object]:
         return self._client.list(kind, namespace, labels=labels)
@@ -70,4 +63,4 @@ class KubeCluster:
 
     def wait_ready(self, refs: Sequence[Ref], deadline: Deadline) -> None:
         if refs:
-            wait_ready(self._unbounded.within(deadline), refs, deadline, self._context)
+            wait_ready(self._client.within(deadline), refs, deadline, self._context)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from .._core.context import Context
 from .._core.failure import Failure
-from .._core.wait import Deadline
+from .._core.wait import GRACE_S, Deadline
 from .._kube.apply import ObjectPlan
 from .._kube.kinds import Ref
 from . import analysis, split
@@ -34,9 +34,6 @@ class Cluster(Reader, Proxy, Protocol):
     def scale(self, ref: Ref, replicas: int) -> None: ...
     def delete(self, ref: Ref) -> None: ...
     def pod(self, namespace: str, name: str, port: int | str, path: str) -> tuple[int, str]: ...
-
-    def with_grace(self) -> Cluster:
-        """The same, with some time more for what must be done also when the deadline is over."""
 
     def wait_ready(self, refs: Sequence[Ref], deadline: Deadline) -> None:
         """Until Deployments have all their replicas, or routes are taken by their gateway. Fails early."""
@@ -251,12 +248,13 @@ class Release:
     def _restore(self, work: Work) -> None:
         before = {(obj["kind"], obj["metadata"]["name"]): obj for obj in work.before}
         idle = {(obj["kind"], obj["metadata"]["name"]): obj for obj in with_idle(work.before, self._desired.routes)}
-        cluster = self._cluster.with_grace()
-        cluster.apply(cluster.plan(list({**before, **idle}.values())))
+        if self._deadline is not None:
+            self._deadline.extend(GRACE_S)
+        self._cluster.apply(self._cluster.plan(list({**before, **idle}.values())))
         written = {step.ref for steps in (work.route, *(stage.route for stage in work.stages)) for step in steps}
         for ref in sorted(written):
             if (ref.kind.kind, ref.name) not in before:
-                cluster.delete(ref)
+                self._cluster.delete(ref)
 
     def count(self, deadline: Deadline) -> None:
         """Send the probe requests. Raises Failure `MissingOption` where nobody knows the gateway's address."""

@@ -38,6 +38,7 @@ WAIT = Wait(success=frozenset({"succeeded"}), failure=frozenset({"failed", "gone
 class Cluster(Protocol):
     """What a transfer needs of a cluster."""
 
+    def within(self, deadline: Deadline) -> Cluster: ...
     def get(self, ref: Ref) -> Object | None: ...
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> list[Object]: ...
     def create(self, ref: Ref, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object: ...
@@ -77,6 +78,7 @@ def run(cluster: Cluster, place: Place, work: Transfer, deadline: Deadline, cont
     Raises Failure with the program's code (MissingObject, AlteredObject, NoSpace, Unreachable, Refused, NotWritable,
     ...), the pod's trouble (ImageNotFound, Unschedulable, ...), or `WaitTimeout`.
     """
+    cluster = cluster.within(deadline)
     ref = Ref(JOB, place.namespace, work.name)
     _remove(cluster, ref, deadline, context)
     try:
@@ -85,14 +87,12 @@ def run(cluster: Cluster, place: Place, work: Transfer, deadline: Deadline, cont
             cluster.create(Ref(SECRET, place.namespace, secret["metadata"]["name"]), secret)
         cluster.merge(ref, {"spec": {"suspend": False}})
         events = _follow(cluster, ref, deadline, context)
-    except Failure as failure:
+    except BaseException as problem:
         try:
             _discard(cluster, ref, work)
         except Failure as left:
-            failure.hint = f"{failure.hint} {ref} may be there still; it ends by itself: {left.message}".strip()
-        raise
-    except BaseException:
-        _discard(cluster, ref, work)
+            if isinstance(problem, Failure):
+                problem.hint = f"{problem.hint} {ref} may be there still; it ends by itself: {left.message}".strip()
         raise
     _discard(cluster, ref, work)
     return events

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.resource import Change, Plan, Resource, State
-from .._core.wait import Deadline, Seen, Wait, until
+from .._core.wait import GRACE_S, Deadline, Seen, Wait, until
 from .._kube import apply
 from .._kube.apply import ObjectPlan
 from .._kube.capacity import Ask, preflight
@@ -195,8 +195,12 @@ class TrainingJob(Resource):
 
     def _conclude(self, failure: Failure, watch: Watch) -> Failure:
         """Keeps the logs of a job that came to no good end, and sees to it that it does not go on unwatched."""
-        watch.collect()
-        self._save(watch)
+        self._patience.deadline.extend(GRACE_S)
+        try:
+            watch.collect()
+            self._save(watch)
+        except Failure as lost:
+            failure.hint = f"{failure.hint} Its logs could not be kept: {lost.message}".strip()
         live = self._find()
         is_over = live is None or state(live) in TERMINAL
         if not is_over and failure.code != "JobSuspended":

@@ -29,6 +29,16 @@ class FakeTime:
         return Deadline(seconds, lambda: self.now)
 
 
+def test_a_deadline_that_is_over_is_extended_from_now_and_a_late_one_is_left() -> None:
+    time = FakeTime()
+    deadline = time.deadline(5)
+    time.sleep(60)
+    deadline.extend(10)
+    assert (deadline.remaining, deadline.seconds) == (10, 5)
+    deadline.extend(3)
+    assert deadline.remaining == 10
+
+
 def states(*names: str) -> Callable[[], Seen]:
     rest: Iterator[str] = iter(names)
     last = names[-1]

@@ -34,7 +34,6 @@ class FakeCluster:
         self.not_yet: set[str] = set()
         self.skew = ""
         self.probes = 0
-        self.graces = 0
         self.traffic: dict[str, dict[str, int]] = {}  # by model version, what an interval brings: requests, errors, ms
         self._served: dict[str, dict[str, int]] = {}
         self.seen: list[dict[str, int]] = []
@@ -70,10 +69,6 @@ class FakeCluster:
         if _covers(live, manifest):
             return ObjectPlan(ref, "none", manifest, live, live)
         return ObjectPlan(ref, "update", manifest, live, manifest, (Change(f"{ref} spec", "old", "new"),))
-
-    def with_grace(self) -> FakeCluster:
-        self.graces += 1
-        return self
 
     def apply(self, steps: Sequence[ObjectPlan]) -> None:
         for step in steps:

@@ -94,7 +94,7 @@ failure:
 """
 
 from ansible_collections.mlops.ack.plugins.module_utils._ack.client import connect
-from ansible_collections.mlops.ack.plugins.module_utils._ack.kubeconfig import Kubeconfig, check_validity
+from ansible_collections.mlops.ack.plugins.module_utils._ack.kubeconfig import Kubeconfig
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import CS
@@ -102,7 +102,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Ou
 
 
 def run(params: Params, context: Context) -> Outcome:
-    check_validity(params)
+    Kubeconfig.check(params)
     kubeconfig = Kubeconfig(connect(params, context), params, context)
     return reconcile(kubeconfig, None if params["state"] == "absent" else {}, context)
 

@@ -86,12 +86,12 @@ from ansible_collections.mlops.ack.plugins.module_utils._core.context import Con
 from ansible_collections.mlops.ack.plugins.module_utils._core.module import Module, Params
 from ansible_collections.mlops.ack.plugins.module_utils._core.options import KUBE
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
-from ansible_collections.mlops.ack.plugins.module_utils._kube.account import AccountKubeconfig, check_validity
+from ansible_collections.mlops.ack.plugins.module_utils._kube.account import AccountKubeconfig
 from ansible_collections.mlops.ack.plugins.module_utils._kube.client import connect
 
 
 def run(params: Params, context: Context) -> Outcome:
-    check_validity(params)
+    AccountKubeconfig.check(params)
     kubeconfig = AccountKubeconfig(connect(params, context), params, context)
     return reconcile(kubeconfig, None if params["state"] == "absent" else {}, context)
 

@@ -6,21 +6,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 from .._core.context import Context
 from .._core.failure import Failure
 from .._core.resource import Plan, State
-from .._core.secret_file import SecretFile
+from .._core.secret_file import SecretFile, now
 from .._core.times import stamp
 from . import locate
 from .client import Transport
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class AttachScript(SecretFile):
@@ -30,10 +25,10 @@ class AttachScript(SecretFile):
     told = "fetched"
 
     def __init__(
-        self, transport: Transport, params: Mapping[str, Any], context: Context, now: Callable[[], datetime] = _now
+        self, transport: Transport, params: Mapping[str, Any], context: Context, now: Callable[[], datetime] = now
     ) -> None:
-        super().__init__(Path(params["dest"]))
-        self._transport, self._params, self._context, self._now = transport, params, context, now
+        super().__init__(params, now)
+        self._transport, self._context = transport, context
         self._for: dict[str, Any] = {}
 
     def observe(self) -> State:

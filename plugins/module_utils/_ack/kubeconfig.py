@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 try:
@@ -22,7 +21,7 @@ from .._core.documents import current_context
 from .._core.failure import Failure
 from .._core.preflight import need
 from .._core.resource import Plan, State
-from .._core.secret_file import SecretFile, check_times
+from .._core.secret_file import KubeconfigFile, now
 from .._core.times import stamp
 from . import locate, shape
 from .client import Transport
@@ -30,33 +29,22 @@ from .client import Transport
 USABLE = ("running", "updating", "scaling", "removing", "draining", "upgrading", "migrating")
 """States of a cluster that answers. A kubeconfig of another one is an error of the API, or useless."""
 
-SHORTEST_MIN, LONGEST_MIN = 15, 4320
-"""Source: DescribeClusterUserKubeconfig, TemporaryDurationMinutes, read 2026-11-22."""
 
-
-def check_validity(params: Mapping[str, Any]) -> None:
-    check_times(params, SHORTEST_MIN, LONGEST_MIN)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Kubeconfig(SecretFile):
+class Kubeconfig(KubeconfigFile):
     """Fields: path, expiration, cluster_id. Its note: {cluster_id, expiration, private}."""
 
-    kind = "kubeconfig"
-    told = "expiration"
+    shortest_min, longest_min = 15, 4320
+    """Source: DescribeClusterUserKubeconfig, TemporaryDurationMinutes, read 2026-11-22."""
 
     def __init__(
         self,
         transport: Transport,
         params: Mapping[str, Any],
         context: Context,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] = now,
     ) -> None:
-        super().__init__(Path(params["dest"]))
-        self._transport, self._params, self._context, self._now = transport, params, context, now
+        super().__init__(params, now)
+        self._transport, self._context = transport, context
         self._cluster: dict[str, Any] | None = None
 
     def observe(self) -> State:
@@ -89,12 +77,6 @@ class Kubeconfig(SecretFile):
                 retryable=state == "initial",
                 details={"state": state},
             )
-
-    def _serves(self, told: datetime) -> bool:
-        return told - self._now() > timedelta(minutes=self._params["renew_before_minutes"])
-
-    def _promise(self) -> str:
-        return f"in {self._params['duration_minutes']} minutes"
 
     def apply(self, plan: Plan) -> None:
         if plan.action == "delete":

@@ -8,8 +8,8 @@ import hashlib
 import json
 import stat
 from abc import abstractmethod
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,9 +28,10 @@ class SecretFile(Resource):
 
     told: ClassVar[str]
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._note = path.with_name(f"{path.name}.ack.json")
+    def __init__(self, params: Mapping[str, Any], now: Callable[[], datetime]) -> None:
+        self._params, self._now = params, now
+        self._path = Path(params["dest"])
+        self._note = self._path.with_name(f"{self._path.name}.ack.json")
 
     @abstractmethod
     def _fields(self, told: str) -> dict[str, Any]:
@@ -89,16 +90,38 @@ class SecretFile(Resource):
         self._note.unlink(missing_ok=True)
 
 
-def check_times(params: Mapping[str, Any], shortest_min: int, longest_min: int) -> None:
-    """Raises Failure `InvalidOption` for times that cannot be, or that would renew at every run."""
-    minutes, before = params["duration_minutes"], params["renew_before_minutes"]
-    if not shortest_min <= minutes <= longest_min:
-        raise Failure("InvalidOption", f"duration_minutes is {minutes}; allowed are {shortest_min} to {longest_min}.")
-    if not 0 <= before < minutes:
-        raise Failure(
-            "InvalidOption",
-            f"renew_before_minutes is {before}; allowed are 0 to {minutes - 1}, less than duration_minutes.",
-        )
+class KubeconfigFile(SecretFile):
+    """One that ends. Its options: dest, duration_minutes, renew_before_minutes."""
+
+    kind = "kubeconfig"
+    told = "expiration"
+    shortest_min: ClassVar[int]
+    longest_min: ClassVar[int]
+
+    @classmethod
+    def check(cls, params: Mapping[str, Any]) -> None:
+        """Raises Failure `InvalidOption` for times that cannot be, or that would renew at every run."""
+        minutes, before = params["duration_minutes"], params["renew_before_minutes"]
+        if not cls.shortest_min <= minutes <= cls.longest_min:
+            raise Failure(
+                "InvalidOption",
+                f"duration_minutes is {minutes}; allowed are {cls.shortest_min} to {cls.longest_min}.",
+            )
+        if not 0 <= before < minutes:
+            raise Failure(
+                "InvalidOption",
+                f"renew_before_minutes is {before}; allowed are 0 to {minutes - 1}, less than duration_minutes.",
+            )
+
+    def _serves(self, told: datetime) -> bool:
+        return told - self._now() > timedelta(minutes=self._params["renew_before_minutes"])
+
+    def _promise(self) -> str:
+        return f"in {self._params['duration_minutes']} minutes"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,21 +8,18 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from .._core.context import Context
 from .._core.documents import current_context
 from .._core.failure import Failure
 from .._core.resource import Plan, State
-from .._core.secret_file import SecretFile, check_times
+from .._core.secret_file import KubeconfigFile, now
 from .._core.times import stamp
 from .kinds import Ref, kind_of
 
 ACCOUNT = kind_of("v1", "ServiceAccount")
-SHORTEST_MIN, LONGEST_MIN = 10, 525_600
-"""Source: Kubernetes API, TokenRequest: 10 minutes at least. The server may give less than was asked for."""
 
 
 class Cluster(Protocol):
@@ -32,25 +29,17 @@ class Cluster(Protocol):
     def trust(self) -> dict[str, Any]: ...
 
 
-def check_validity(params: Mapping[str, Any]) -> None:
-    check_times(params, SHORTEST_MIN, LONGEST_MIN)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class AccountKubeconfig(SecretFile):
+class AccountKubeconfig(KubeconfigFile):
     """Fields: path, expiration, server, namespace, service_account. No note: a token tells of itself."""
 
-    kind = "kubeconfig"
-    told = "expiration"
+    shortest_min, longest_min = 10, 525_600
+    """Source: Kubernetes API, TokenRequest: 10 minutes at least. The server may give less than was asked for."""
 
     def __init__(
-        self, cluster: Cluster, params: Mapping[str, Any], context: Context, now: Callable[[], datetime] = _now
+        self, cluster: Cluster, params: Mapping[str, Any], context: Context, now: Callable[[], datetime] = now
     ) -> None:
-        super().__init__(Path(params["dest"]))
-        self._cluster, self._params, self._context, self._now = cluster, params, context, now
+        super().__init__(params, now)
+        self._cluster, self._context = cluster, context
         self._place = {**cluster.trust, **({"server": params["server"]} if params["server"] else {})}
         self._ref = Ref(ACCOUNT, params["namespace"], params["service_account"])
         self._uid = ""
@@ -80,12 +69,6 @@ class AccountKubeconfig(SecretFile):
             raise self.foreign(f"it is no kubeconfig of {self._subject}")
         is_ours = place == self._place and (not self._uid or _uid(found) == self._uid)
         return self._fields(stamp(datetime.fromtimestamp(found["exp"], UTC)) if is_ours else "")
-
-    def _serves(self, told: datetime) -> bool:
-        return told - self._now() > timedelta(minutes=self._params["renew_before_minutes"])
-
-    def _promise(self) -> str:
-        return f"in {self._params['duration_minutes']} minutes"
 
     def apply(self, plan: Plan) -> None:
         if plan.action == "delete":

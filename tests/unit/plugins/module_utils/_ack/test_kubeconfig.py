@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.mlops.ack.plugins.module_utils._ack.kubeconfig import Kubeconfig, check_validity
+from ansible_collections.mlops.ack.plugins.module_utils._ack.kubeconfig import Kubeconfig
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
@@ -179,5 +179,5 @@ def test_an_unknown_cluster_is_met_with_those_that_are_there(fake: FakeAck, tmp_
 @pytest.mark.parametrize(("minutes", "before"), [(14, 0), (4321, 0), (60, 60), (60, -1)])
 def test_times_that_cannot_be_are_refused(minutes: int, before: int) -> None:
     with pytest.raises(Failure) as told:
-        check_validity({"duration_minutes": minutes, "renew_before_minutes": before})
+        Kubeconfig.check({"duration_minutes": minutes, "renew_before_minutes": before})
     assert told.value.code == "InvalidOption"

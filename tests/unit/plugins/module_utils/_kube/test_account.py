@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.mlops.ack.plugins.module_utils._core.context import Context
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
 from ansible_collections.mlops.ack.plugins.module_utils._core.resource import Outcome, reconcile
-from ansible_collections.mlops.ack.plugins.module_utils._kube.account import AccountKubeconfig, check_validity, claims
+from ansible_collections.mlops.ack.plugins.module_utils._kube.account import AccountKubeconfig, claims
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -125,7 +125,7 @@ def test_absent_deletes_the_file_also_when_the_account_is_gone(tmp_path: Path) -
 @pytest.mark.parametrize("times", [(9, 0), (525_601, 0), (60, 60), (60, -1)])
 def test_times_that_cannot_be(times: tuple[int, int]) -> None:
     with pytest.raises(Failure, match="allowed"):
-        check_validity({"duration_minutes": times[0], "renew_before_minutes": times[1]})
+        AccountKubeconfig.check({"duration_minutes": times[0], "renew_before_minutes": times[1]})
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "a", "e30.e30.e30", "a.bm8.c"])

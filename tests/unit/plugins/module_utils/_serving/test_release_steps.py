@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mlops.ack.plugins.module_utils._core.failure import Failure
+from ansible_collections.mlops.ack.plugins.module_utils._core.wait import GRACE_S, Deadline
 from ansible_collections.mlops.ack.plugins.module_utils._oss import records
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import FolderStore
 
@@ -149,7 +150,11 @@ def test_numbers_let_a_good_release_pass(lab: StepLab) -> None:
     [({"requests": 10, "errors": 4}, "new.error_rate 0.4"), ({"requests": 10, "ms": 9}, "new.p99_ms 8.9")],
     ids=["errors", "slow"],
 )
-def test_bad_numbers_bring_the_previous_weights_back_at_once(lab: StepLab, traffic: dict[str, int], word: str) -> None:
+def test_bad_numbers_bring_the_previous_weights_back_at_once(
+    lab: StepLab, traffic: dict[str, int], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended: list[float] = []
+    monkeypatch.setattr(Deadline, "extend", lambda self, seconds: extended.append(seconds))
     lab.run(OLD)
     lab.cluster.traffic["digits-v2"] = traffic
     with pytest.raises(Failure, match="The previous weights are back") as failed:
@@ -157,6 +162,7 @@ def test_bad_numbers_bring_the_previous_weights_back_at_once(lab: StepLab, traff
     assert failed.value.code == "AnalysisFailed"
     assert word in failed.value.message
     assert shares(lab) == [(100, 0), (90, 10), (100, 0)]
+    assert extended == [GRACE_S], "that may take longer than the release"
     assert len(failed.value.details["measurements"]) == 1, "one failure is enough"
     (attempt,) = lab.attempts()
     assert attempt["outcome"] == "rolled_back"

@@ -17,6 +17,7 @@ from ansible_collections.mlops.ack.plugins.module_utils._kube.kinds import Kind,
 from ansible_collections.mlops.ack.plugins.module_utils._oss.store import FolderStore
 from ansible_collections.mlops.ack.plugins.module_utils._training.render import Wish
 from ansible_collections.mlops.ack.plugins.module_utils._training.tfjob import OnTimeout, Patience, TrainingJob
+from ansible_collections.mlops.ack.plugins.module_utils._training.watch import WHOLE
 from tests.unit.plugins.module_utils._kube.fake_cluster import FakeCluster
 
 TFJOB, POD, EVENT = kind_of("kubeflow.org/v1", "TFJob"), kind_of("v1", "Pod"), kind_of("v1", "Event")
@@ -280,6 +281,22 @@ def test_after_the_deadline_the_job_costs_nothing_unless_kept(
     assert (failure.code, cluster.writes[-1]) == ("WaitTimeout", last_write)
     assert told in failure.message
     assert cluster.context.clock() < 22
+
+
+def test_logs_that_cannot_be_had_do_not_keep_a_job_from_being_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Operator(condition("Running"), together(pod(0, "Running")))
+
+    def logs(*_where: str, tail: int) -> str:
+        if tail == WHOLE:
+            raise Failure("Unreachable", "no logs now.")
+        return ""
+
+    monkeypatch.setattr(cluster, "logs", logs)
+    failure = failing(cluster, timeout_s=20)
+    assert failure.code == "WaitTimeout"
+    assert "Its logs could not be kept: no logs now." in failure.hint
+    assert "was suspended" in failure.message
+    assert cluster.objects[REF]["spec"]["runPolicy"]["suspend"] is True
 
 
 def test_a_suspended_job_is_resumed_and_waited_for() -> None:

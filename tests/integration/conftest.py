@@ -40,6 +40,22 @@ def ansible_environment(**more: str) -> dict[str, str]:
     }
 
 
+def play_book(
+    *words: str | Path, folder: Path | None = None, timeout_s: int = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """ansible-playbook with these arguments, in `folder`, and nobody at its terminal. How it ended is the caller's."""
+    return subprocess.run(
+        [str(PLAYBOOK), *map(str, words)],
+        cwd=folder,
+        env=ansible_environment(**environment),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
 def runner(folder: Path) -> RunTasks:
     """`runner(folder)([{module: options}, ...])` -> one result per task; a task's failure is in its result.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
+from tests.integration.conftest import RunTasks, play_book
 from tests.integration.simulated import Simulator, no_fault_is_left, simulator
 
 __all__ = ["no_fault_is_left", "simulator"]
@@ -22,16 +21,7 @@ NET = {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"], "deletion_protection": True}
 
 def play(name: str, variables: dict[str, Any], *arguments: str) -> str:
     """What ansible-playbook printed."""
-    command = [str(PLAYBOOK), "-i", "env,", f"mlops.ack.{name}", "-c", "local", "-e", json.dumps(variables), *arguments]
-    done = subprocess.run(
-        command,
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = play_book("-i", "env,", f"mlops.ack.{name}", "-c", "local", "-e", json.dumps(variables), *arguments)
     return done.stdout + done.stderr
 
 

@@ -17,7 +17,7 @@ import yaml
 
 from tests.conftest import COLLECTIONS, REPO
 
-from .conftest import PLAYBOOK, ansible_environment
+from .conftest import PLAYBOOK, ansible_environment, play_book
 from .fake_awx import Awx, serving
 
 ANSIBLE = "12.3.0"  # the package whose wheel holds awx.awx 24.6.1
@@ -82,14 +82,12 @@ def run_role(awx: Awx, awx_collection: Path, tmp_path: Path) -> Callable[..., li
         }
         (tmp_path / "awx.yml").write_text(yaml.safe_dump([play]))
         before = len(awx.writes)
-        done = subprocess.run(
-            [str(PLAYBOOK), "-i", "localhost,", str(tmp_path / "awx.yml")],
-            env=ansible_environment(ANSIBLE_COLLECTIONS_PATH=f"{COLLECTIONS}:{awx_collection}"),
-            capture_output=True,
-            text=True,
-            timeout=600,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        done = play_book(
+            "-i",
+            "localhost,",
+            str(tmp_path / "awx.yml"),
+            timeout_s=600,
+            ANSIBLE_COLLECTIONS_PATH=f"{COLLECTIONS}:{awx_collection}",
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return awx.writes[before:]

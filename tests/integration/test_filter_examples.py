@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPO
-from tests.integration.conftest import PLAYBOOK, ansible_environment
+from tests.integration.conftest import play_book
 
 pytestmark = pytest.mark.sandbox
 
@@ -117,16 +116,7 @@ def test_every_example_runs(sandbox: dict[str, Any], tmp_path: Path) -> None:
     }
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"localhost": FACTS}}}))
-    done = subprocess.run(
-        [str(PLAYBOOK), "-i", "hosts.yml", "--check", "--diff", "play.yml"],
-        cwd=tmp_path,
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = play_book("-i", "hosts.yml", "--check", "--diff", "play.yml", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     ran = len(documents) + sum(len(tasks(name)) for name in FILTERS)
     assert f"ok={ran} " in done.stdout

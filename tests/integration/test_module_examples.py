@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPO
-from tests.integration.conftest import PLAYBOOK, ansible_environment, runner
+from tests.integration.conftest import play_book, runner
 from tests.integration.simulated import KEY, Simulator, no_fault_is_left, simulator, write
 from tests.integration.site import bucket_of
 from tests.integration.test_tfserving import ok
@@ -158,20 +158,18 @@ def play(folder: Path, cloud: Simulator, sandbox: dict[str, Any]) -> dict[str, s
         "tasks": tasks,
     }
     (folder / "examples.yml").write_text(yaml.safe_dump([playbook], sort_keys=False))
-    done = subprocess.run(
-        [str(PLAYBOOK), "-i", "localhost,", "--check", "--diff", "examples.yml"],
-        cwd=folder,
-        env=ansible_environment(
-            HOME=str(folder),
-            PATH=f"{sandbox['bin']}:{ansible_environment()['PATH']}",
-            ALIBABA_CLOUD_ACCESS_KEY_ID=KEY["access_key_id"],
-            ALIBABA_CLOUD_ACCESS_KEY_SECRET=KEY["access_key_secret"],
-        ),
-        capture_output=True,
-        text=True,
-        timeout=900,
-        stdin=subprocess.DEVNULL,
-        check=False,
+    done = play_book(
+        "-i",
+        "localhost,",
+        "--check",
+        "--diff",
+        "examples.yml",
+        folder=folder,
+        timeout_s=900,
+        HOME=str(folder),
+        PATH=f"{sandbox['bin']}:{os.environ['PATH']}",
+        ALIBABA_CLOUD_ACCESS_KEY_ID=KEY["access_key_id"],
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET=KEY["access_key_secret"],
     )
     assert done.returncode == 0 and results.exists(), done.stdout + done.stderr
     return {

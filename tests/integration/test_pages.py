@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPO
-from tests.integration.conftest import PLAYBOOK, ansible_environment
+from tests.integration.conftest import play_book
 from tests.integration.simulated import Simulator, no_fault_is_left, simulator
 
 __all__ = ["no_fault_is_left", "simulator"]
@@ -25,15 +25,7 @@ def run(page: str, folder: Path, host: str, variables: dict[str, Any]) -> str:
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     groups = {"prod": {"hosts": {host: {**local, **variables}}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}))
-    done = subprocess.run(
-        [str(PLAYBOOK), "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = play_book("-i", str(folder / "hosts.yml"), str(folder / "play.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
     return " ".join(done.stdout.split())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
+from tests.integration.conftest import RunTasks, play_book
 
 pytestmark = pytest.mark.sandbox
 
@@ -51,15 +50,7 @@ def shown(folder: Path, sandbox: dict[str, Any]) -> dict[str, Any]:
     common = {"ansible_connection": "local", "ansible_python_interpreter": python, "mlops_reports": str(folder)}
     inventory = folder / "hosts.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": common}}))
-    done = subprocess.run(
-        [str(PLAYBOOK), "-i", str(inventory), "mlops.ack.usage"],
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = play_book("-i", str(inventory), "mlops.ack.usage")
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout
     found: dict[str, Any] = json.loads((folder / "usage.json").read_text())

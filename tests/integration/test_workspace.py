@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.conftest import PLAYBOOK, RunTasks, ansible_environment
+from tests.integration.conftest import RunTasks, play_book
 
 pytestmark = pytest.mark.sandbox
 
@@ -65,15 +65,7 @@ def play(folder: Path, sandbox: dict[str, Any], *teams: dict[str, Any]) -> subpr
     variables = {"mlops_kubeconfig": sandbox["kubeconfigs"]["prod"]}
     plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}]
     path.write_text(yaml.safe_dump(plays))
-    return subprocess.run(
-        [str(PLAYBOOK), "-i", "localhost,", "-vvv", str(path)],
-        env=ansible_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    return play_book("-i", "localhost,", "-vvv", str(path))
 
 
 @pytest.fixture(scope="module")

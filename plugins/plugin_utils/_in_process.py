@@ -23,6 +23,7 @@ from typing import Any
 from ansible.context import CLIARGS
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import filter_loader, test_loader
 from ansible.utils.display import Display
 
 from ansible_collections.mlops.ack.plugins import modules
@@ -37,12 +38,20 @@ def load(action: str) -> type[ActionModule]:
     """The class for the action plugin of this full name."""
     if {"kubeconfig", "cs_endpoint"} & _module(action).spec.keys():  # who asks ACK will ask a cluster next
         _keeper()
+    _filters()
     return ActionModule
 
 
 def _module(action: str) -> Module:
     found: Module = importlib.import_module(f"{modules.__name__}.{action.rpartition('.')[2]}").MODULE
     return found
+
+
+@cache
+def _filters() -> None:
+    """To find one name, Ansible loads every filter or test there is; here that is done once for all workers."""
+    filter_loader.get("mlops.ack.run_id")
+    test_loader.get("ansible.builtin.changed")
 
 
 @cache

@@ -21,6 +21,7 @@ STATE = Path(
     os.environ.get("MLOPS_ACK_STATE")
     or Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "mlops-ack"
 )
+ACTIONS = Path(__file__).with_name("actions")
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 RunTasks = Callable[..., list[dict[str, Any]]]
@@ -81,13 +82,10 @@ def runner(folder: Path) -> RunTasks:
             "tasks": [
                 *({**task, "register": f"r{i}", "ignore_errors": True} for i, task in enumerate(tasks)),
                 {
-                    "ansible.builtin.copy": {
-                        "dest": str(results),
-                        "content": "{{ [" + ", ".join(f"r{i}" for i in range(len(tasks))) + "] | to_json }}",
-                        "mode": "0600",
-                    },
-                    "check_mode": False,
-                    "diff": False,
+                    "keep": {
+                        "path": str(results),
+                        "text": "{{ [" + ", ".join(f"r{i}" for i in range(len(tasks))) + "] | to_json }}",
+                    }
                 },
             ],
         }
@@ -96,7 +94,7 @@ def runner(folder: Path) -> RunTasks:
         command = [str(PLAYBOOK), "-i", "localhost,", str(playbook), "-e", json.dumps(variables or {})]
         done = subprocess.run(
             [*command, *(["--check", "--diff"] if check else [])],
-            env=ansible_environment(),
+            env=ansible_environment(ANSIBLE_ACTION_PLUGINS=str(ACTIONS)),
             capture_output=True,
             text=True,
             timeout=timeout_s,

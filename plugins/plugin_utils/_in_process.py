@@ -50,8 +50,9 @@ def _module(action: str) -> Module:
 @cache
 def _filters() -> None:
     """To find one name, Ansible loads every filter or test there is; here that is done once for all workers."""
-    filter_loader.get("mlops.ack.run_id")
-    test_loader.get("ansible.builtin.changed")
+    if CLIARGS:  # an import alone may know no collections
+        filter_loader.get("mlops.ack.run_id")
+        test_loader.get("ansible.builtin.changed")
 
 
 @cache

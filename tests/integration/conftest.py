@@ -21,7 +21,6 @@ STATE = Path(
     os.environ.get("MLOPS_ACK_STATE")
     or Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "mlops-ack"
 )
-ACTIONS = Path(__file__).with_name("actions")
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
 RunTasks = Callable[..., list[dict[str, Any]]]
@@ -57,6 +56,15 @@ def play_book(
     )
 
 
+KEEPING = {"ANSIBLE_ACTION_PLUGINS": str(Path(__file__).with_name("actions"))}
+"""Environment of a run that has the task of `keep`."""
+
+
+def keep(path: Path, names: list[str]) -> dict[str, Any]:
+    """A task that writes what these variables hold into a file, as a JSON list."""
+    return {"keep": {"path": str(path), "text": "{{ [" + ", ".join(names) + "] | to_json }}"}}
+
+
 def runner(folder: Path) -> RunTasks:
     """`runner(folder)([{module: options}, ...])` -> one result per task; a task's failure is in its result.
 
@@ -81,12 +89,7 @@ def runner(folder: Path) -> RunTasks:
             "vars": {"ansible_python_interpreter": sys.executable, "mlops_ack_in_process": in_process},
             "tasks": [
                 *({**task, "register": f"r{i}", "ignore_errors": True} for i, task in enumerate(tasks)),
-                {
-                    "keep": {
-                        "path": str(results),
-                        "text": "{{ [" + ", ".join(f"r{i}" for i in range(len(tasks))) + "] | to_json }}",
-                    }
-                },
+                keep(results, [f"r{i}" for i in range(len(tasks))]),
             ],
         }
         playbook = folder / f"{name}.yml"
@@ -94,7 +97,7 @@ def runner(folder: Path) -> RunTasks:
         command = [str(PLAYBOOK), "-i", "localhost,", str(playbook), "-e", json.dumps(variables or {})]
         done = subprocess.run(
             [*command, *(["--check", "--diff"] if check else [])],
-            env=ansible_environment(ANSIBLE_ACTION_PLUGINS=str(ACTIONS)),
+            env=ansible_environment(**KEEPING),
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPO
-from tests.integration.conftest import play_book, runner
+from tests.integration.conftest import KEEPING, keep, play_book, runner
 from tests.integration.simulated import KEY, Simulator, no_fault_is_left, simulator, write
 from tests.integration.site import bucket_of
 from tests.integration.test_tfserving import ok
@@ -96,7 +96,7 @@ def of(module: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def outcomes(
-    simulator: Simulator, sandbox: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    simulator: Simulator, sandbox: dict[str, Any], observing: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     """What came of each example by its name: ok, or the failure's code."""
     folder = write(tmp_path_factory.mktemp("examples"), FILES)
@@ -136,16 +136,7 @@ def play(folder: Path, cloud: Simulator, sandbox: dict[str, Any]) -> dict[str, s
         tasks.append({**task, "register": register, "ignore_errors": True})
         tasks.append({"ansible.builtin.set_fact": {f"outcome_{number}": f"{{{{ {register} }}}}"}})
     results = folder / "results.json"
-    tasks.append(
-        {
-            "ansible.builtin.copy": {
-                "dest": str(results),
-                "content": "{{ [" + ", ".join(f"outcome_{number}" for number in range(len(found))) + "] | to_json }}",
-                "mode": "0600",
-            },
-            "check_mode": False,
-        }
-    )
+    tasks.append(keep(results, [f"outcome_{number}" for number in range(len(found))]))
     playbook = {
         "hosts": "localhost",
         "connection": "local",
@@ -170,6 +161,7 @@ def play(folder: Path, cloud: Simulator, sandbox: dict[str, Any]) -> dict[str, s
         PATH=f"{sandbox['bin']}:{os.environ['PATH']}",
         ALIBABA_CLOUD_ACCESS_KEY_ID=KEY["access_key_id"],
         ALIBABA_CLOUD_ACCESS_KEY_SECRET=KEY["access_key_secret"],
+        **KEEPING,
     )
     assert done.returncode == 0 and results.exists(), done.stdout + done.stderr
     return {

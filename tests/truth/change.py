@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.conftest import REPO
-from tests.integration.conftest import PLAYBOOK, ansible_environment
+from tests.integration.conftest import KEEPING, PLAYBOOK, ansible_environment, keep
 
 OURS = ("_output", "invocation", "exception", "deprecations")
 """What Ansible adds to a result, and differs by the way of running."""
@@ -79,20 +79,13 @@ def play(
     tasks = list(_tasks(changes, in_process))
     results = control / "results.json"
     names = [task.setdefault("register", f"r{i}") for i, task in enumerate(tasks)]
-    last = {
-        "ansible.builtin.copy": {
-            "dest": str(results),
-            "content": "{{ [" + ", ".join(names) + "] | to_json }}",
-            "mode": "0600",
-        }
-    }
     whole = {
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": sys.executable, "work": str(folder), **variables},
         "module_defaults": {f"group/mlops.ack.{name}": dict(options) for name, options in defaults.items()},
-        "tasks": [*tasks, last],
+        "tasks": [*tasks, keep(results, names)],
     }
     playbook, events = control / "play.yml", control / "events.jsonl"
     playbook.write_text(yaml.safe_dump([whole], sort_keys=False))
@@ -100,6 +93,7 @@ def play(
     done = subprocess.run(
         [str(PLAYBOOK), "-i", "localhost,", str(playbook)],
         env=ansible_environment(
+            **KEEPING,
             ANSIBLE_CALLBACK_PLUGINS=str(REPO / "tests/truth/callbacks"),
             ANSIBLE_CALLBACKS_ENABLED="witness",
             WITNESS_EVENTS=str(events),
